@@ -1,0 +1,34 @@
+/** The catalog: what is known of each backup that is complete. One entry a backup, changed by compare-and-set. */
+
+/** What the commit slot of a run holds: decided once, by an exclusive create. */
+export type SlotContent =
+  | { slot: 'manifest'; run: string; manifest: string; outcome: 'completed' | 'partial'; at: string }
+  | { slot: 'void'; run: string; epoch: number; at: string };
+
+export interface CatalogEntry {
+  id: string;
+  plan: string;
+  outcome: 'completed' | 'partial';
+  completedAt: string;
+  bytes: number;
+  files: number;
+  /** The repository as the plan names it: a name, or the path. */
+  repository: string;
+  position: unknown;
+  locked: boolean;
+  deleting: boolean;
+  verifiedAt: string | null;
+  window: { from: string; to: string } | null;
+  /** sha256 of the manifest. */
+  manifest: string;
+}
+
+export interface Catalog {
+  get(id: string): Promise<CatalogEntry | undefined>;
+  /** Entries of one plan, or of all, newest first. */
+  list(plan?: string): Promise<CatalogEntry[]>;
+  /** Creates the entry of a backup whose slot says that it exists; one that is there already is left as it is. */
+  add(entry: CatalogEntry): Promise<void>;
+  /** Changes an entry by compare-and-set: `change` may be asked again with a newer one. Undefined where there is none. */
+  update(id: string, change: (entry: CatalogEntry) => CatalogEntry): Promise<CatalogEntry | undefined>;
+}

@@ -1,0 +1,104 @@
+/** The plan: what to back up, with which engine, into which repository, under which policies. */
+import { z } from 'zod';
+import { isName, nameLengthMax } from '../core/ids.ts';
+import { durationOrNone, durationText } from './quantities.ts';
+
+export const nameText = z
+  .string()
+  .refine(
+    isName,
+    `is not a name: lower-case letters, digits and single dashes inside, at most ${nameLengthMax} characters`,
+  );
+
+/** An absolute path; never one that a tool could take for an option. */
+export const absolutePath = z
+  .string()
+  .refine(text => text.startsWith('/') && !text.includes('\0'), 'is not an absolute path');
+
+const glob = z
+  .string()
+  .min(1)
+  .refine(text => !text.startsWith('-'), 'begins with a dash');
+
+/** The built-in engine: a directory, chunk by chunk. */
+export const filesEngine = z.strictObject({
+  type: z.literal('files'),
+  path: absolutePath,
+  /** Globs over the path relative to `path`; one without a slash matches a name at any depth. */
+  exclude: z.array(glob).max(1_000).optional(),
+  oneFileSystem: z.boolean().optional(),
+  /** Refuse to run where `path` is not a mount point. */
+  requireMount: z.boolean().optional(),
+});
+
+/** A name from the agent's own file, or a path that the agent's `allow.repositories` covers. */
+export const repositoryReference = z.union([nameText, z.strictObject({ path: absolutePath })]);
+
+export const deadlinesSchema = z.strictObject({
+  pending: durationText.optional(),
+  hostAway: durationText.optional(),
+  prepare: durationText.optional(),
+  run: durationOrNone.optional(),
+  stall: durationText.optional(),
+  retrying: durationText.optional(),
+  suspended: durationText.optional(),
+  verifying: durationText.optional(),
+  committing: durationText.optional(),
+  hooks: durationText.optional(),
+  cancelGrace: durationText.optional(),
+});
+
+export const onDrainSchema = z.enum(['detach', 'suspend', 'finish', 'cancel']);
+
+const tolerance = z.union([z.literal('any'), z.int().min(0)]);
+
+/** How many files may vanish, change under the reader or be unreadable before a backup is `partial`. */
+export const tolerateSchema = z.strictObject({
+  vanished: tolerance.optional(),
+  changed: tolerance.optional(),
+  unreadable: tolerance.optional(),
+});
+
+/** What a source must hold, so that an unmounted one is not taken for an empty one. */
+export const guardSchema = z.strictObject({
+  minFiles: z.int().min(0).optional(),
+  maxShrink: z
+    .string()
+    .regex(/^(100|\d{1,2})%$/, 'is not a percentage such as 50%')
+    .optional(),
+});
+
+export const retrySchema = z.strictObject({
+  attempts: z.int().min(1).max(100).optional(),
+  /** The least and the most wait, as `10s..5m`. */
+  backoff: z
+    .string()
+    .regex(/^[\d.]+(ms|s|m|h|d)\.\.[\d.]+(ms|s|m|h|d)$/, 'is not a range of durations such as 10s..5m')
+    .optional(),
+});
+
+export const placementSchema = z.union([
+  z.strictObject({ agent: nameText }),
+  z.strictObject({ labels: z.record(z.string(), z.string()) }),
+  z.strictObject({ any: z.literal(true) }),
+]);
+
+/** The document of `kind: Plan`, without `kind`. Unknown fields are refused. */
+export const planSchema = z.strictObject({
+  name: nameText,
+  labels: z.record(z.string(), z.string()).optional(),
+  engine: z.discriminatedUnion('type', [filesEngine]),
+  repository: repositoryReference,
+  placement: placementSchema.optional(),
+  onDrain: onDrainSchema.optional(),
+  ifRunning: z.enum(['queue', 'join', 'refuse']).optional(),
+  deadlines: deadlinesSchema.optional(),
+  guard: guardSchema.optional(),
+  tolerate: tolerateSchema.optional(),
+  retry: retrySchema.optional(),
+});
+
+export type Plan = z.infer<typeof planSchema>;
+export type FilesEngineConfig = z.infer<typeof filesEngine>;
+export type Tolerance = z.infer<typeof tolerance>;
+export type OnDrain = z.infer<typeof onDrainSchema>;

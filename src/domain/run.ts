@@ -1,0 +1,85 @@
+/** A run: one backup, restore, verify, drill, prune or snapshot. The shape of its context, which is public (WIRE). */
+import type { Failure } from '../core/failure.ts';
+import type { Json } from '../core/json.ts';
+import type { Plan } from './plan.ts';
+import type { RunPolicy } from './policy.ts';
+import type { Reason } from './reasons.ts';
+
+export const runKinds = ['backup', 'restore', 'verify', 'drill', 'prune', 'snapshot'] as const;
+export type RunKind = (typeof runKinds)[number];
+
+/** How a run may end; also the names of its final states. */
+export const endings = ['completed', 'partial', 'cancelled', 'timed-out', 'failed', 'lost'] as const;
+export type Ending = (typeof endings)[number];
+
+/** Counts of a run under way; what is unknown is null. */
+export interface Progress {
+  bytesDone: number | null;
+  bytesTotal: number | null;
+  filesDone: number | null;
+  filesTotal: number | null;
+  rateBytesPerS: number | null;
+  etaS: number | null;
+}
+
+/** What a run left out. The whole list is a file beside the manifest, at `path`; here stand its count and its start. */
+export interface Skipped {
+  count: number;
+  first: SkippedFile[];
+  path: string | null;
+}
+
+export interface SkippedFile {
+  /** Relative to the source; bytes that are not UTF-8 are escaped as by `printable`. */
+  path: string;
+  why: 'vanished' | 'changed' | 'unreadable';
+  /** The system's word, such as EACCES. */
+  code: string;
+}
+
+export interface RunResult {
+  /** Bytes of file contents in the backup (or restored, or verified). */
+  bytes: number | null;
+  files: number | null;
+  /** Bytes newly written to the repository. */
+  bytesStored: number | null;
+  /** Position in the source's log; null where the engine has none. */
+  position: Json;
+  /** sha256 of the staged manifest: the proof that the commit slot must name. */
+  manifest: string | null;
+}
+
+/** What a restore was asked to do. */
+export interface RestoreRequest {
+  backup: string;
+  to: string;
+  include: string[];
+}
+
+/** The context of a run. JSON, and small: a record is at most 32 kB. */
+export interface RunContext {
+  id: string;
+  plan: string;
+  planRevision: number;
+  task: RunKind;
+  attempt: number;
+  agent: string;
+  startedAt: string | null;
+  endedAt: string | null;
+  progress: Progress;
+  result: RunResult;
+  skipped: Skipped;
+  /** The plan as it stood when the run was asked for: effects are a function of durable state. */
+  document: Plan;
+  policy: RunPolicy;
+  /** The restore point that a restore, verify or drill works on. */
+  restore: RestoreRequest | null;
+  /** Why the run is where it is; null while nothing is remarkable. */
+  reason: Reason | null;
+  /** In words, for people: what went wrong, and what to do. */
+  message: string | null;
+  hint: string | null;
+  /** How the run will end, once that is decided; the final state is this. */
+  ending: Ending | null;
+  failure: Failure | null;
+}
