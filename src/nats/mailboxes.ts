@@ -1,0 +1,135 @@
+/**
+ * Mailboxes in one stream, a subject each. A publish that was acknowledged is stored; a full box refuses.
+ *
+ * 1. The newest message of a box is never purged, so the stream's last message always stands, and a server that is
+ *    killed right after a purge goes on counting behind it.
+ * 2. A purge first finds the message that it goes up to, by sequence and time: a place of an earlier life of the stream
+ *    removes nothing.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AnswerError } from '../core/answer-error.ts';
+import { isBeyond, type Mail, type Mailboxes } from '../runtime/mailboxes.ts';
+import type { MailPosition } from '../runtime/record.ts';
+import type { Link } from './connection.ts';
+import {
+  isTransient,
+  isUntaken,
+  JetStreamRefusal,
+  type Kept,
+  publish,
+  purgeBefore,
+  readMessage,
+  refusals,
+} from './jetstream.ts';
+import type { Names } from './names.ts';
+import { openFeed } from './ordered-feed.ts';
+import { mailboxMax } from './storage.ts';
+import { readStream } from './stream-read.ts';
+
+/** The header that names where the sender wants the outcome. */
+export const replyHeader = 'Reeve-Reply';
+
+const sendTimeoutMs = 2_000;
+const readTriesMax = 5;
+
+export class NatsMailboxes implements Mailboxes {
+  readonly #link: Link;
+  readonly #names: Names;
+
+  constructor(link: Link, names: Names) {
+    this.#link = link;
+    this.#names = names;
+  }
+
+  async send(
+    kind: string,
+    id: string,
+    payload: Uint8Array,
+    options: { replyTo?: string } = {},
+  ): Promise<{ seq: number }> {
+    if (!this.#link.isUp) throw away('NATS is away, and the message was not sent', undefined);
+    const extra = options.replyTo === undefined ? {} : { [replyHeader]: options.replyTo };
+    try {
+      const subject = this.#names.mailbox(kind, id);
+      const ack = await publish(this.#link, subject, payload, { timeoutMs: sendTimeoutMs, extra });
+      return { seq: ack.seq };
+    } catch (error) {
+      if (error instanceof JetStreamRefusal && error.code === refusals.storeFailed) throw full(kind, id, error);
+      if (isUntaken(error)) throw away('NATS keeps no mail just now, and the message was not stored', error);
+      throw away('it is not known whether the message was stored', error);
+    }
+  }
+
+  async unread(kind: string, id: string, after: MailPosition): Promise<Mail[]> {
+    const subject = this.#names.mailbox(kind, id);
+    return this.#ask(async () => {
+      const newest = await readMessage(this.#link, this.#names.mailStream, { last_by_subj: subject });
+      if (!newest || !isBeyond(mailOf(newest), after)) return [];
+      const found: Mail[] = [];
+      await readStream(this.#link, this.#names.mailStream, { filter: subject, from: 'all' }, message => {
+        const mail = mailOf(message);
+        if (isBeyond(mail, after)) found.push(mail);
+        return message.seq < newest.seq;
+      });
+      return found;
+    });
+  }
+
+  follow(deliver: (mail: Mail) => void): Promise<() => void> {
+    return openFeed(this.#link, {
+      stream: this.#names.mailStream,
+      filter: this.#names.mailbox('*', '*'),
+      from: 'all',
+      afterLoss: 'repeat',
+      deliver: message => deliver(mailOf(message)),
+    });
+  }
+
+  async purge(kind: string, id: string, upTo: MailPosition): Promise<void> {
+    if (upTo.seq <= 0) return;
+    const subject = this.#names.mailbox(kind, id);
+    await this.#ask(async () => {
+      const marked = await readMessage(this.#link, this.#names.mailStream, { seq: upTo.seq });
+      if (!marked || marked.subject !== subject || mailOf(marked).at !== upTo.at) return;
+      await purgeBefore(this.#link, this.#names.mailStream, subject, upTo.seq);
+    });
+  }
+
+  async #ask<T>(question: () => Promise<T>): Promise<T> {
+    for (let tried = 1; ; tried += 1) {
+      try {
+        return await question();
+      } catch (error) {
+        if (!isTransient(error)) throw error;
+        if (tried >= readTriesMax) throw away('NATS does not answer for the mailboxes', error);
+        await sleep(100 * tried);
+      }
+    }
+  }
+}
+
+function mailOf(message: Kept): Mail {
+  const tokens = message.subject.split('.');
+  const replyTo = message.header(replyHeader);
+  return {
+    kind: tokens.at(-2) ?? '',
+    id: tokens.at(-1) ?? '',
+    seq: message.seq,
+    at: new Date(message.atMs).toISOString(),
+    payload: message.data,
+    replyTo: replyTo === '' ? undefined : replyTo,
+  };
+}
+
+function full(kind: string, id: string, cause: unknown): AnswerError {
+  return new AnswerError(
+    'refused',
+    `the mailbox of ${kind}/${id} is full: ${mailboxMax} messages wait in it`,
+    'its agent is away or behind: see reeve explain, and send again later',
+    { cause },
+  );
+}
+
+function away(message: string, cause: unknown): AnswerError {
+  return new AnswerError('unavailable', message, 'send it again with the same requestId once NATS is back', { cause });
+}

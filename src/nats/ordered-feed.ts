@@ -1,0 +1,201 @@
+/**
+ * A feed: every message of a stream under a filter, in order, over one ephemeral push consumer that is made anew
+ * whenever anything was lost.
+ *
+ * 1. Within one consumer nothing is skipped: a gap in the consumer's own count, a missed heartbeat or a reconnection
+ *    makes a new consumer.
+ * 2. A `resume` feed goes on behind the last message that it delivered, if the stream still counts from the same
+ *    beginning; a stream that lost its tail, or counts from 1 again, is delivered from the start of the feed's policy.
+ * 3. A `repeat` feed delivers all that its policy names each time: its receivers know their place.
+ */
+import type { ConsumerConfig } from '@nats-io/jetstream';
+import { createInbox, type Msg, type Subscription } from 'nats';
+import type { Link } from './connection.ts';
+import { createConsumer, type Kept, readMessage, streamInfo } from './jetstream.ts';
+
+export interface FeedOptions {
+  stream: string;
+  filter: string;
+  /** What a feed begins with: everything kept, or the newest message of each subject. */
+  from: 'all' | 'last-per-subject';
+  afterLoss: 'resume' | 'repeat';
+  deliver: (message: Kept) => void;
+}
+
+const heartbeatMs = 1_000;
+const retryMs = 200;
+
+/** Starts a feed; resolves with the function that ends it, once all that was kept at the start has been delivered. */
+export async function openFeed(link: Link, options: FeedOptions): Promise<() => void> {
+  const feed = new Feed(link, options);
+  await feed.caughtUp;
+  return () => feed.close();
+}
+
+class Feed {
+  readonly caughtUp: Promise<void>;
+  readonly #link: Link;
+  readonly #options: FeedOptions;
+  #sayCaughtUp: () => void = () => {};
+  #subscription: Subscription | undefined;
+  /** Counts the consumers, so that a late message of an old one is known. */
+  #generation = 0;
+  #consumerSeq = 0;
+  #last: { seq: number; atMs: number } | undefined;
+  #heardAtMs = 0;
+  #closed = false;
+  readonly #stopListening: () => void;
+  readonly #watchdog: NodeJS.Timeout;
+
+  constructor(link: Link, options: FeedOptions) {
+    this.#link = link;
+    this.#options = options;
+    this.caughtUp = new Promise(resolve => {
+      this.#sayCaughtUp = resolve;
+    });
+    this.#stopListening = link.onChange(up => (up ? void this.#begin() : this.#drop()));
+    this.#watchdog = setInterval(() => this.#check(), heartbeatMs);
+    this.#watchdog.unref();
+    void this.#begin();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#stopListening();
+    clearInterval(this.#watchdog);
+    this.#drop();
+    this.#sayCaughtUp();
+  }
+
+  #drop(): void {
+    this.#generation += 1;
+    // The server removes the consumer by itself when nobody listens.
+    if (!this.#link.isClosed) this.#subscription?.unsubscribe();
+    this.#subscription = undefined;
+  }
+
+  #check(): void {
+    if (this.#subscription && performance.now() - this.#heardAtMs > 3 * heartbeatMs) void this.#begin();
+  }
+
+  /** Makes a consumer; tries until one stands, the link goes away (its return begins again), or another try began. */
+  async #begin(): Promise<void> {
+    this.#drop();
+    const generation = this.#generation;
+    while (!this.#closed && this.#link.isUp && generation === this.#generation) {
+      try {
+        await this.#create(generation);
+        return;
+      } catch (error) {
+        if (this.#closed || generation !== this.#generation) return;
+        this.#subscription?.unsubscribe();
+        this.#subscription = undefined;
+        if (error instanceof TypeError || error instanceof ReferenceError) throw error;
+        await new Promise(resolve => setTimeout(resolve, retryMs));
+      }
+    }
+  }
+
+  async #create(generation: number): Promise<void> {
+    const start = await this.#start();
+    if (generation !== this.#generation) return;
+    const inbox = createInbox();
+    this.#consumerSeq = 0;
+    this.#heardAtMs = performance.now();
+    this.#subscription = this.#link.connection.subscribe(inbox, {
+      callback: (_error, message) => {
+        if (generation === this.#generation) this.#receive(message);
+      },
+    });
+    const info = await createConsumer(this.#link, this.#options.stream, {
+      ...start,
+      ...pushConfig(inbox, this.#options.filter),
+    });
+    if (generation === this.#generation && info.num_pending === 0 && info.delivered.consumer_seq === 0)
+      this.#sayCaughtUp();
+  }
+
+  /** Where the next consumer begins (invariants 2 and 3). */
+  async #start(): Promise<Partial<ConsumerConfig>> {
+    const policy = { deliver_policy: this.#options.from === 'all' ? 'all' : 'last_per_subject' } as const;
+    const last = this.#last;
+    if (this.#options.afterLoss === 'repeat' || !last) return policy;
+    const info = await streamInfo(this.#link, this.#options.stream);
+    if (!info || info.state.last_seq < last.seq) return policy;
+    const same = await readMessage(this.#link, this.#options.stream, { seq: last.seq });
+    if (same && same.atMs !== last.atMs) return policy;
+    return { deliver_policy: 'by_start_sequence', opt_start_seq: last.seq + 1 };
+  }
+
+  #receive(message: Msg): void {
+    this.#heardAtMs = performance.now();
+    if (message.headers?.code === 100) {
+      const stalled = message.headers.get('Nats-Consumer-Stalled');
+      if (message.reply) message.respond();
+      else if (stalled) this.#link.connection.publish(stalled);
+      const lastSent = message.headers.get('Nats-Last-Consumer');
+      if (lastSent && Number(lastSent) > this.#consumerSeq) void this.#begin();
+      return;
+    }
+    const place = placeOf(message.reply ?? '');
+    if (!place || place.consumerSeq !== this.#consumerSeq + 1) {
+      void this.#begin();
+      return;
+    }
+    this.#consumerSeq = place.consumerSeq;
+    this.#last = place;
+    this.#deliver(message, place);
+    if (place.pending === 0) this.#sayCaughtUp();
+  }
+
+  #deliver(message: Msg, place: { seq: number; atMs: number }): void {
+    const { subject, data, headers } = message;
+    try {
+      this.#options.deliver({
+        subject,
+        seq: place.seq,
+        atMs: place.atMs,
+        data,
+        header: name => headers?.get(name) ?? '',
+      });
+    } catch (defect) {
+      // The client library would lose its connection over an error in a callback, and say nothing.
+      queueMicrotask(() => {
+        throw defect;
+      });
+    }
+  }
+}
+
+/** The settings of every consumer here: ordered, unacknowledged, in memory, with heartbeats and flow control. */
+function pushConfig(inbox: string, filter: string): Partial<ConsumerConfig> {
+  return {
+    deliver_subject: inbox,
+    filter_subject: filter,
+    ack_policy: 'none',
+    max_deliver: 1,
+    mem_storage: true,
+    num_replicas: 1,
+    flow_control: true,
+    idle_heartbeat: heartbeatMs * 1e6,
+    inactive_threshold: 5_000 * 1e6,
+  };
+}
+
+/**
+ * What the reply subject of a delivered message says: `$JS.ACK.<stream>.<consumer>.<delivered>.<seq>.<consumer
+ * seq>.<nanoseconds>.<pending>`, or the longer form with a domain and an account in front.
+ */
+export function placeOf(
+  reply: string,
+): { seq: number; consumerSeq: number; atMs: number; pending: number } | undefined {
+  const tokens = reply.split('.');
+  if (tokens[1] !== 'ACK' || tokens.length < 9) return undefined;
+  const at = tokens.length === 9 ? 4 : 6;
+  return {
+    seq: Number(tokens[at + 1]),
+    consumerSeq: Number(tokens[at + 2]),
+    atMs: Math.floor(Number(tokens[at + 3]?.slice(0, -3)) / 1_000),
+    pending: Number(tokens[at + 4]),
+  };
+}

@@ -1,0 +1,83 @@
+/** One reading of what a stream holds now, under a filter: a push consumer that ends when it has caught up. */
+import type { ConsumerConfig } from '@nats-io/jetstream';
+import { createInbox } from 'nats';
+import type { Link } from './connection.ts';
+import { createConsumer, JetStreamRefusal, type Kept } from './jetstream.ts';
+import { placeOf } from './ordered-feed.ts';
+
+export interface Reading {
+  filter: string;
+  from: 'all' | 'last-per-subject' | { seq: number };
+}
+
+/** How long a reading may stand still before it is given up. */
+const stallMs = 2_000;
+
+/**
+ * Calls `see` for each message, oldest first, until it has seen what the stream held when the reading began, or `see`
+ * answers false. Rejects when the link is lost on the way: a reading is repeated as a whole.
+ */
+export async function readStream(
+  link: Link,
+  stream: string,
+  reading: Reading,
+  see: (message: Kept) => boolean | undefined,
+): Promise<void> {
+  const inbox = createInbox();
+  let seen = 0;
+  let stall: NodeJS.Timeout | undefined;
+  const done = Promise.withResolvers<void>();
+  const stalled = () =>
+    done.reject(new JetStreamRefusal({ code: 503, description: 'a reading stood still' }, reading.filter));
+  const subscription = link.connection.subscribe(inbox, {
+    callback: (error, message) => {
+      if (error) return done.reject(error);
+      stall?.refresh();
+      if (message.headers?.code === 100) {
+        if (message.reply) message.respond();
+        return;
+      }
+      const place = placeOf(message.reply ?? '');
+      seen += 1;
+      if (place?.consumerSeq !== seen) return stalled();
+      const { subject, data, headers } = message;
+      try {
+        const more = see({ subject, seq: place.seq, atMs: place.atMs, data, header: name => headers?.get(name) ?? '' });
+        if (place.pending === 0 || more === false) done.resolve();
+      } catch (defect) {
+        done.reject(defect);
+      }
+    },
+  });
+  // Handled below; a rejection before that must not count as unhandled.
+  done.promise.catch(() => {});
+  try {
+    const info = await createConsumer(link, stream, { ...startOf(reading.from), ...config(inbox, reading.filter) });
+    if (info.num_pending === 0 && info.delivered.consumer_seq === 0) return;
+    stall = setTimeout(stalled, stallMs);
+    await done.promise;
+  } finally {
+    clearTimeout(stall);
+    if (!link.isClosed) subscription.unsubscribe();
+  }
+}
+
+function startOf(from: Reading['from']): Partial<ConsumerConfig> {
+  if (from === 'all') return { deliver_policy: 'all' };
+  if (from === 'last-per-subject') return { deliver_policy: 'last_per_subject' };
+  return { deliver_policy: 'by_start_sequence', opt_start_seq: from.seq };
+}
+
+function config(inbox: string, filter: string): Partial<ConsumerConfig> {
+  return {
+    deliver_subject: inbox,
+    filter_subject: filter,
+    ack_policy: 'none',
+    max_deliver: 1,
+    mem_storage: true,
+    num_replicas: 1,
+    flow_control: true,
+    idle_heartbeat: 1_000 * 1e6,
+    inactive_threshold: 2_000 * 1e6,
+  };
+}

@@ -1,0 +1,101 @@
+/**
+ * Records in memory, with the promises of the durable store: for a program that supervises its own machines without a
+ * cluster, and for tests. Nothing outlives the process.
+ */
+import { FailureError } from '../../core/failure.ts';
+import { type ActorRecord, keyOf, recordBytesMax } from '../record.ts';
+import type { AppendOutcome, RecordStore, StoredRecord } from '../record-store.ts';
+
+export interface MemoryRecordStoreOptions {
+  /** Most records kept of one actor; 1,000 unless given. The newest always stays. */
+  historyMax?: number;
+}
+
+export class MemoryRecordStore implements RecordStore {
+  readonly #logs = new Map<string, StoredRecord[]>();
+  readonly #watchers = new Set<(stored: StoredRecord) => void>();
+  readonly #historyMax: number;
+  #revision = 0;
+
+  constructor(options: MemoryRecordStoreOptions = {}) {
+    this.#historyMax = options.historyMax ?? 1_000;
+  }
+
+  async append(record: ActorRecord, options: { signal?: AbortSignal } = {}): Promise<AppendOutcome> {
+    options.signal?.throwIfAborted();
+    // A copy through JSON, so that this store keeps what a durable one would.
+    const text = JSON.stringify(record);
+    if (text.length > recordBytesMax) throw tooLong(record, text.length);
+    const log = this.#logs.get(keyOf(record)) ?? [];
+    const own = log.findLast(each => isSameWrite(each.record, record));
+    if (own) return { outcome: 'effective', revision: own.revision };
+    const newest = log.at(-1);
+    if ((newest?.revision ?? 0) !== record.after) {
+      if (newest) return { outcome: 'superseded', by: newest };
+      throw gone(record);
+    }
+    this.#revision += 1;
+    const stored: StoredRecord = { record: JSON.parse(text) as ActorRecord, revision: this.#revision };
+    log.push(stored);
+    if (log.length > this.#historyMax) log.shift();
+    this.#logs.set(keyOf(record), log);
+    for (const see of [...this.#watchers]) queueMicrotask(() => this.#watchers.has(see) && see(stored));
+    return { outcome: 'effective', revision: stored.revision };
+  }
+
+  async read(kind: string, id: string): Promise<StoredRecord | undefined> {
+    return this.#logs.get(keyOf({ kind, id }))?.at(-1);
+  }
+
+  async *list(kind?: string): AsyncIterable<StoredRecord> {
+    for (const stored of this.#newest()) if (kind === undefined || stored.record.kind === kind) yield stored;
+  }
+
+  async history(
+    kind: string,
+    id: string,
+    options: { limit?: number; before?: number } = {},
+  ): Promise<StoredRecord[]> {
+    const { limit = 50, before = Number.MAX_SAFE_INTEGER } = options;
+    const log = this.#logs.get(keyOf({ kind, id })) ?? [];
+    return log
+      .filter(each => each.revision < before)
+      .slice(-limit)
+      .reverse();
+  }
+
+  async watch(see: (stored: StoredRecord) => void): Promise<() => void> {
+    for (const stored of this.#newest()) see(stored);
+    const watcher = (stored: StoredRecord) => see(stored);
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  /** In the store's order. */
+  #newest(): StoredRecord[] {
+    const newest = [...this.#logs.values()].flatMap(log => log.slice(-1));
+    return newest.sort((one, other) => one.revision - other.revision);
+  }
+}
+
+function isSameWrite(one: ActorRecord, other: ActorRecord): boolean {
+  return one.write.incarnation === other.write.incarnation && one.write.n === other.write.n;
+}
+
+function tooLong(record: ActorRecord, bytes: number): FailureError {
+  return new FailureError({
+    kind: 'permanent',
+    code: 'record-too-long',
+    message: `the record of ${keyOf(record)} has ${bytes} bytes, more than the ${recordBytesMax} that it may have`,
+    hint: 'keep lists beside the record, and in it their count, their first and where they are',
+  });
+}
+
+function gone(record: ActorRecord): FailureError {
+  return new FailureError({
+    kind: 'permanent',
+    code: 'record-gone',
+    message: `the record of ${keyOf(record)} that revision ${record.after} names is gone from the store`,
+    hint: 'a store in memory starts empty with its process',
+  });
+}
