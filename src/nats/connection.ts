@@ -52,7 +52,7 @@ export function isAtLeast(version: ServerVersion, major: number, minor: number, 
   return version.patch >= patch;
 }
 
-const retryMs = 500;
+const retryMs = 250;
 
 /**
  * An agent's link: tries until `signal` is aborted (then rejects with its reason), and reconnects for ever. `waiting`

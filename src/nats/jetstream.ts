@@ -3,7 +3,7 @@
  * library's wrappers are used for their types only; the steps of records and mail pass here thousands of times a second.
  */
 import type { ConsumerConfig, ConsumerInfo, StreamConfig, StreamInfo } from '@nats-io/jetstream';
-import { headers as makeHeaders, type MsgHdrs, NoRespondersError, RequestError, TimeoutError } from 'nats';
+import { type MsgHdrs, headers as makeHeaders, NoRespondersError, RequestError, TimeoutError } from 'nats';
 import type { Link } from './connection.ts';
 
 /** JetStream's numbers for what it refuses, as far as anything here depends on them. */

@@ -6,23 +6,14 @@
  * 2. A purge first finds the message that it goes up to, by sequence and time: a place of an earlier life of the stream
  *    removes nothing.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { AnswerError } from '../core/answer-error.ts';
 import { isBeyond, type Mail, type Mailboxes } from '../runtime/mailboxes.ts';
 import type { MailPosition } from '../runtime/record.ts';
 import type { Link } from './connection.ts';
-import {
-  isTransient,
-  isUntaken,
-  JetStreamRefusal,
-  type Kept,
-  publish,
-  purgeBefore,
-  readMessage,
-  refusals,
-} from './jetstream.ts';
+import { isUntaken, JetStreamRefusal, type Kept, publish, purgeBefore, readMessage, refusals } from './jetstream.ts';
 import type { Names } from './names.ts';
 import { openFeed } from './ordered-feed.ts';
+import { patiently } from './patience.ts';
 import { mailboxMax } from './storage.ts';
 import { readStream } from './stream-read.ts';
 
@@ -30,7 +21,6 @@ import { readStream } from './stream-read.ts';
 export const replyHeader = 'Reeve-Reply';
 
 const sendTimeoutMs = 2_000;
-const readTriesMax = 5;
 
 export class NatsMailboxes implements Mailboxes {
   readonly #link: Link;
@@ -62,7 +52,7 @@ export class NatsMailboxes implements Mailboxes {
 
   async unread(kind: string, id: string, after: MailPosition): Promise<Mail[]> {
     const subject = this.#names.mailbox(kind, id);
-    return this.#ask(async () => {
+    return patiently('the mailboxes', async () => {
       const newest = await readMessage(this.#link, this.#names.mailStream, { last_by_subj: subject });
       if (!newest || !isBeyond(mailOf(newest), after)) return [];
       const found: Mail[] = [];
@@ -88,23 +78,11 @@ export class NatsMailboxes implements Mailboxes {
   async purge(kind: string, id: string, upTo: MailPosition): Promise<void> {
     if (upTo.seq <= 0) return;
     const subject = this.#names.mailbox(kind, id);
-    await this.#ask(async () => {
+    await patiently('the mailboxes', async () => {
       const marked = await readMessage(this.#link, this.#names.mailStream, { seq: upTo.seq });
       if (!marked || marked.subject !== subject || mailOf(marked).at !== upTo.at) return;
       await purgeBefore(this.#link, this.#names.mailStream, subject, upTo.seq);
     });
-  }
-
-  async #ask<T>(question: () => Promise<T>): Promise<T> {
-    for (let tried = 1; ; tried += 1) {
-      try {
-        return await question();
-      } catch (error) {
-        if (!isTransient(error)) throw error;
-        if (tried >= readTriesMax) throw away('NATS does not answer for the mailboxes', error);
-        await sleep(100 * tried);
-      }
-    }
   }
 }
 

@@ -9,7 +9,6 @@
  *    and found its own first. On one server the acknowledgement is the truth, and nothing more is asked.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AnswerError } from '../core/answer-error.ts';
 import { FailureError } from '../core/failure.ts';
 import { type ActorRecord, keyOf, recordBytesMax } from '../runtime/record.ts';
 import type { AppendOutcome, RecordStore, StoredRecord } from '../runtime/record-store.ts';
@@ -17,13 +16,13 @@ import type { Link } from './connection.ts';
 import { isTransient, JetStreamRefusal, publish, readMessage, refusals } from './jetstream.ts';
 import { type Names, streamOf, subjectOf } from './names.ts';
 import { openFeed } from './ordered-feed.ts';
-import { decodeRecord, EffectiveLog } from './record-log.ts';
+import { patiently } from './patience.ts';
 import { readHistory } from './record-history.ts';
+import { decodeRecord, EffectiveLog } from './record-log.ts';
 import { readStream } from './stream-read.ts';
 
 const putTimeoutMs = 1_000;
 const retryMs = 100;
-const readTriesMax = 5;
 const encoder = new TextEncoder();
 
 export class NatsRecordStore implements RecordStore {
@@ -76,7 +75,10 @@ export class NatsRecordStore implements RecordStore {
     subject: string,
     signal: AbortSignal | undefined,
   ): Promise<AppendOutcome | { after: number }> {
-    const newest = await this.#ask(() => readMessage(this.#link, this.#stream, { last_by_subj: subject }), signal);
+    const newest = await this.#untilAnswered(
+      () => readMessage(this.#link, this.#stream, { last_by_subj: subject }),
+      signal,
+    );
     const stored = newest && decodeRecord(newest);
     if (!newest || !stored) {
       if (record.after === 0) return { after: newest?.seq ?? 0 };
@@ -101,7 +103,7 @@ export class NatsRecordStore implements RecordStore {
     let seq = record.after + 1;
     for (;;) {
       const query = { seq, next_by_subj: subject };
-      const next = await this.#ask(() => readMessage(this.#link, this.#stream, query), signal);
+      const next = await this.#untilAnswered(() => readMessage(this.#link, this.#stream, query), signal);
       if (!next) return undefined;
       const stored = decodeRecord(next);
       if (stored?.record.after === record.after) return stored;
@@ -112,7 +114,9 @@ export class NatsRecordStore implements RecordStore {
   async read(kind: string, id: string): Promise<StoredRecord | undefined> {
     const subject = subjectOf(this.#bucket, keyOf({ kind, id }));
     if (!this.#replicated) {
-      const newest = await this.#ask(() => readMessage(this.#link, this.#stream, { last_by_subj: subject }));
+      const newest = await patiently('the records', () =>
+        readMessage(this.#link, this.#stream, { last_by_subj: subject }),
+      );
       return newest && decodeRecord(newest);
     }
     return (await this.#collect(subject, 'all')).at(-1);
@@ -125,7 +129,7 @@ export class NatsRecordStore implements RecordStore {
 
   /** All effective records that the bucket keeps of one actor, oldest first. */
   #collectLog(subject: string, signal: AbortSignal | undefined): Promise<StoredRecord[]> {
-    return this.#ask(async () => {
+    return this.#untilAnswered(async () => {
       const found: StoredRecord[] = [];
       const log = new EffectiveLog(this.#replicated);
       await readStream(this.#link, this.#stream, { filter: subject, from: 'all' }, message => {
@@ -139,7 +143,7 @@ export class NatsRecordStore implements RecordStore {
 
   /** The newest effective record of each key under a filter. */
   #collect(filter: string, from: 'all' | 'last-per-subject'): Promise<StoredRecord[]> {
-    return this.#ask(async () => {
+    return patiently('the records', async () => {
       const found = new Map<string, StoredRecord>();
       const log = new EffectiveLog(this.#replicated);
       await readStream(this.#link, this.#stream, { filter, from }, message => {
@@ -152,11 +156,7 @@ export class NatsRecordStore implements RecordStore {
     });
   }
 
-  async history(
-    kind: string,
-    id: string,
-    options: { limit?: number; before?: number } = {},
-  ): Promise<StoredRecord[]> {
+  async history(kind: string, id: string, options: { limit?: number; before?: number } = {}): Promise<StoredRecord[]> {
     const where = {
       subject: subjectOf(this.#bucket, keyOf({ kind, id })),
       bucketStream: this.#stream,
@@ -164,7 +164,9 @@ export class NatsRecordStore implements RecordStore {
       replicated: this.#replicated,
     };
     const limit = options.limit ?? 50;
-    return this.#ask(() => readHistory(this.#link, where, limit, options.before ?? Number.MAX_SAFE_INTEGER));
+    return patiently('the records', () =>
+      readHistory(this.#link, where, limit, options.before ?? Number.MAX_SAFE_INTEGER),
+    );
   }
 
   async watch(see: (stored: StoredRecord) => void): Promise<() => void> {
@@ -181,20 +183,16 @@ export class NatsRecordStore implements RecordStore {
     });
   }
 
-  /**
-   * Asks until there is an answer. With a signal for as long as it lasts; without one a few times, and then rejects
-   * with `unavailable`.
-   */
-  async #ask<T>(question: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    for (let tried = 1; ; tried += 1) {
+  /** Asks until there is an answer: an append has nothing else to do, and ends with the truth only. */
+  async #untilAnswered<T>(question: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    for (;;) {
       signal?.throwIfAborted();
+      await this.#link.untilUp(signal);
       try {
-        if (signal && !this.#link.isUp) await this.#link.untilUp(signal);
         return await question();
       } catch (error) {
         if (!isTransient(error)) throw error;
-        if (!signal && tried >= readTriesMax) throw away(error);
-        await sleep(retryMs * tried);
+        await sleep(retryMs);
       }
     }
   }
@@ -247,10 +245,3 @@ function gone(record: ActorRecord): FailureError {
     hint: 'the store was emptied, or lost its newest writes in a power failure: see the recovery notes',
   });
 }
-
-function away(cause: unknown): AnswerError {
-  return new AnswerError('unavailable', 'NATS does not answer for the records', 'try again once it is back', {
-    cause,
-  });
-}
-

@@ -23,6 +23,7 @@ type Desired = Partial<StreamConfig> & { name: string };
 
 const dayNs = 86_400_000 * 1e6;
 const retryMs = 250;
+const sourcedMs = 5_000;
 
 /** How many messages a mailbox holds before it refuses. */
 export const mailboxMax = 1_000;
@@ -54,6 +55,24 @@ export async function prepareStorage(
         await sleep(retryMs, undefined, { signal }).catch(() => signal.throwIfAborted());
       }
     }
+  }
+  await untilSourced(link, names, signal);
+}
+
+/**
+ * Waits until the history copies from the bucket. A new source is taken up with a delay, and what a key wrote beyond the
+ * bucket's revisions meanwhile would be missing from its past. Bounded: a history that is late stops nobody from working.
+ */
+async function untilSourced(link: Link, names: Names, signal: AbortSignal): Promise<void> {
+  const end = performance.now() + sourcedMs;
+  while (performance.now() < end) {
+    const info = await streamInfo(link, names.historyStream).catch(error => {
+      if (isWaiting(error)) return undefined;
+      throw error;
+    });
+    // Minus one until the origin was first heard of.
+    if (info?.sources?.every(source => source.active >= 0)) return;
+    await sleep(20, undefined, { signal }).catch(() => signal.throwIfAborted());
   }
 }
 
@@ -166,7 +185,14 @@ export function merge(existing: StreamConfig, desired: Desired): StreamConfig | 
     discard: desired.discard ?? existing.discard,
     no_ack: false,
   };
-  for (const limit of ['max_msgs', 'max_bytes', 'max_age', 'max_msg_size', 'max_msgs_per_subject', 'max_consumers'] as const)
+  for (const limit of [
+    'max_msgs',
+    'max_bytes',
+    'max_age',
+    'max_msg_size',
+    'max_msgs_per_subject',
+    'max_consumers',
+  ] as const)
     merged[limit] = wider(existing[limit], desired[limit] ?? -1);
   // A box that held more before it refused would outgrow what its readers expect.
   if (desired.discard_new_per_subject) {

@@ -51,11 +51,7 @@ export class MemoryRecordStore implements RecordStore {
     for (const stored of this.#newest()) if (kind === undefined || stored.record.kind === kind) yield stored;
   }
 
-  async history(
-    kind: string,
-    id: string,
-    options: { limit?: number; before?: number } = {},
-  ): Promise<StoredRecord[]> {
+  async history(kind: string, id: string, options: { limit?: number; before?: number } = {}): Promise<StoredRecord[]> {
     const { limit = 50, before = Number.MAX_SAFE_INTEGER } = options;
     const log = this.#logs.get(keyOf({ kind, id })) ?? [];
     return log

@@ -1,0 +1,36 @@
+/** The catalog in its bucket: one entry a backup under `backup.<id>`. */
+import type { Catalog, CatalogEntry } from '../domain/catalog.ts';
+import type { Link } from './connection.ts';
+import { Documents } from './documents.ts';
+import type { Names } from './names.ts';
+
+export class NatsCatalog implements Catalog {
+  readonly #documents: Documents<CatalogEntry>;
+
+  constructor(link: Link, names: Names) {
+    this.#documents = new Documents(link, names.catalogBucket, 'the catalog');
+  }
+
+  async get(id: string): Promise<CatalogEntry | undefined> {
+    return (await this.#documents.read(keyOf(id)))?.document;
+  }
+
+  async list(plan?: string): Promise<CatalogEntry[]> {
+    const entries = await this.#documents.list('backup.');
+    return entries
+      .filter(entry => plan === undefined || entry.plan === plan)
+      .sort((one, other) => (one.completedAt < other.completedAt ? 1 : -1));
+  }
+
+  async add(entry: CatalogEntry): Promise<void> {
+    await this.#documents.change(keyOf(entry.id), now => (now ? undefined : entry));
+  }
+
+  async update(id: string, change: (entry: CatalogEntry) => CatalogEntry): Promise<CatalogEntry | undefined> {
+    return this.#documents.change(keyOf(id), now => now && change(now));
+  }
+}
+
+function keyOf(id: string): string {
+  return `backup.${id}`;
+}

@@ -1,0 +1,68 @@
+/** JSON documents in a bucket, one a key, changed by compare-and-set. What plans and the catalog are kept by. */
+import type { Link } from './connection.ts';
+import { JetStreamRefusal, publish, readMessage, refusals } from './jetstream.ts';
+import { streamOf, subjectOf } from './names.ts';
+import { patiently } from './patience.ts';
+import { readStream } from './stream-read.ts';
+
+export interface StoredDocument<T> {
+  document: T;
+  /** The bucket's revision of it. */
+  revision: number;
+}
+
+export class Documents<T> {
+  readonly #link: Link;
+  readonly #bucket: string;
+  readonly #what: string;
+
+  /** `what` names the documents in errors, such as `the plans`. */
+  constructor(link: Link, bucket: string, what: string) {
+    this.#link = link;
+    this.#bucket = bucket;
+    this.#what = what;
+  }
+
+  /** The newest document of a key, read at the stream's leader. */
+  async read(key: string): Promise<StoredDocument<T> | undefined> {
+    const query = { last_by_subj: subjectOf(this.#bucket, key) };
+    const kept = await patiently(this.#what, () => readMessage(this.#link, streamOf(this.#bucket), query));
+    if (!kept || kept.data.length === 0) return undefined;
+    return { document: JSON.parse(Buffer.from(kept.data).toString()) as T, revision: kept.seq };
+  }
+
+  /** The newest document of each key under a prefix such as `plan.`, in the order of their last change. */
+  list(prefix: string): Promise<T[]> {
+    return patiently(this.#what, async () => {
+      const found: T[] = [];
+      const reading = { filter: subjectOf(this.#bucket, `${prefix}>`), from: 'last-per-subject' } as const;
+      await readStream(this.#link, streamOf(this.#bucket), reading, message => {
+        if (message.data.length > 0) found.push(JSON.parse(Buffer.from(message.data).toString()) as T);
+        return true;
+      });
+      return found;
+    });
+  }
+
+  /**
+   * Changes a document: `change` is asked with what is there, and again with a newer one when somebody was faster or
+   * the outcome is unknown, until its answer is stored, or is undefined, which changes nothing. A change must therefore
+   * know its own effect when it sees it. Resolves with the document as it then is.
+   */
+  async change(key: string, change: (now: T | undefined) => T | undefined): Promise<T | undefined> {
+    return patiently(this.#what, async () => {
+      for (;;) {
+        const now = await this.read(key);
+        const next = change(now?.document);
+        if (next === undefined) return now?.document;
+        try {
+          const options = { timeoutMs: 2_000, after: now?.revision ?? 0 };
+          await publish(this.#link, subjectOf(this.#bucket, key), JSON.stringify(next), options);
+          return next;
+        } catch (error) {
+          if (!(error instanceof JetStreamRefusal && error.code === refusals.wrongLastSequence)) throw error;
+        }
+      }
+    });
+  }
+}
