@@ -1,0 +1,53 @@
+/**
+ * What the engine process says on its standard output: one JSON object a line. Progress comes at most twice a second;
+ * the last line is the result or the failure, unless the process was stopped.
+ */
+import type { Failure } from '../../core/failure.ts';
+import type { SlotContent } from '../../domain/catalog.ts';
+import type { Reason } from '../../domain/reasons.ts';
+import type { Progress, Skipped } from '../../domain/run.ts';
+import type { RestoreResult } from '../../repository/restore.ts';
+import type { VerifyResult } from '../../repository/verify.ts';
+
+export type EngineEvent =
+  | { type: 'progress'; progress: Progress }
+  | { type: 'result'; result: EngineResult }
+  | { type: 'failure'; failure: Failure };
+
+export type EngineResult =
+  | {
+      task: 'backup';
+      outcome: 'completed' | 'partial';
+      /** Why it is partial, or null. */
+      reason: Reason | null;
+      /** In words, for people; null when it is completed. */
+      message: string | null;
+      hint: string | null;
+      /** sha256 of the staged manifest, for the commit. */
+      manifest: string;
+      bytes: number;
+      files: number;
+      /** Bytes of chunks that the repository did not have before. */
+      bytesStored: number;
+      skipped: Skipped;
+    }
+  /** What the slot holds now; the caller compares it with what it wanted. */
+  | { task: 'commit' | 'void'; slot: SlotContent }
+  | ({ task: 'restore' } & RestoreResult)
+  /** Damage is a result here: what it means for the run is the caller's to say. */
+  | ({ task: 'verify' } & VerifyResult)
+  | { task: 'discard'; manifestsRemoved: number };
+
+export type EngineResultOf<Task extends EngineResult['task']> = Extract<EngineResult, { task: Task }>;
+
+/** How the process ends. */
+export const engineExit = {
+  /** With a result. */
+  done: 0,
+  /** With a failure. */
+  failed: 1,
+  /** The job file cannot be read or is not a job. */
+  badJob: 2,
+  /** It was told to stop, or its starter is gone, and it left nothing half done. */
+  stopped: 143,
+} as const;

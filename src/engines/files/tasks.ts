@@ -1,0 +1,68 @@
+/** Does a job: the table from tasks to the parts that do them. */
+import type { SlotContent } from '../../domain/catalog.ts';
+import { findBackup } from '../../repository/backup-list.ts';
+import { settleSlot } from '../../repository/commit-slot.ts';
+import { openOrCreateRepository, openRepository } from '../../repository/repository.ts';
+import { restoreBackup } from '../../repository/restore.ts';
+import { discardRun } from '../../repository/run-files.ts';
+import { verifyBackup } from '../../repository/verify.ts';
+import { backUp } from './backup.ts';
+import type { EngineResult } from './events.ts';
+import type { Job, JobOf } from './job.ts';
+import type { ProgressMeter } from './progress-meter.ts';
+
+/** Rejects with a failure, or with the signal's reason. */
+export async function doJob(job: Job, meter: ProgressMeter, signal: AbortSignal): Promise<EngineResult> {
+  switch (job.task) {
+    case 'backup':
+      return backUp(job, meter, signal);
+    case 'commit':
+      return { task: 'commit', slot: await commit(job, signal) };
+    case 'void':
+      return { task: 'void', slot: await voidSlot(job, signal) };
+    case 'restore':
+      return { task: 'restore', ...(await restore(job, meter, signal)) };
+    case 'verify':
+      return { task: 'verify', ...(await verify(job, meter, signal)) };
+    case 'discard':
+      return { task: 'discard', ...(await discardRun(await openRepository(job.repository), job.run)) };
+  }
+}
+
+async function commit({ repository, ...job }: JobOf<'commit'>, signal: AbortSignal): Promise<SlotContent> {
+  const opened = await openRepository(repository);
+  const { run, manifest, outcome } = job;
+  const wanted: SlotContent = { slot: 'manifest', run, manifest, outcome, at: new Date().toISOString() };
+  const slot = await settleSlot(opened, wanted, signal);
+  await discardRun(opened, run);
+  return slot;
+}
+
+/** A run that never reached its repository is voided all the same, so the repository is made where it can be. */
+async function voidSlot({ repository, run, epoch }: JobOf<'void'>, signal: AbortSignal): Promise<SlotContent> {
+  const opened = await openOrCreateRepository(repository);
+  return settleSlot(opened, { slot: 'void', run, epoch, at: new Date().toISOString() }, signal);
+}
+
+async function restore(job: JobOf<'restore'>, meter: ProgressMeter, signal: AbortSignal) {
+  const repository = await openRepository(job.repository);
+  const backup = await findBackup(repository, job.backup);
+  if (job.include.length === 0) meter.totals = backup.header && { ...backup.header.totals };
+  const { to, include } = job;
+  const onProgress = progressTo(meter);
+  return restoreBackup({ repository, manifest: backup.manifest, to, include, signal, onProgress });
+}
+
+async function verify(job: JobOf<'verify'>, meter: ProgressMeter, signal: AbortSignal) {
+  const repository = await openRepository(job.repository);
+  const backup = await findBackup(repository, job.backup);
+  meter.totals = backup.header && { ...backup.header.totals };
+  return verifyBackup({ repository, manifest: backup.manifest, signal, onProgress: progressTo(meter) });
+}
+
+function progressTo(meter: ProgressMeter): (done: { bytes: number; files: number }) => void {
+  return ({ bytes, files }) => {
+    meter.bytesDone = bytes;
+    meter.filesDone = files;
+  };
+}

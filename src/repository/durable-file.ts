@@ -1,0 +1,28 @@
+/** Files and names that survive a power failure once these promises are kept. */
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+
+/** Owner only: a repository holds copies of private files. */
+export const fileMode = 0o600;
+export const directoryMode = 0o700;
+
+/** Writes a new file and syncs it; rejects with EEXIST where the name is taken. The name itself is not yet durable. */
+export async function writeSynced(path: string, bytes: Uint8Array | string): Promise<void> {
+  const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, fileMode);
+  try {
+    await file.writeFile(bytes);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Makes the names in a directory durable: what was created, linked or renamed there before this call. */
+export async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}

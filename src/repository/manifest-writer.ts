@@ -1,0 +1,125 @@
+/**
+ * Writes a manifest as the walk goes, never holding more than a line of it, and stages it: first the body in the run's
+ * directory, then, since the header with the totals stands in front, the whole file under its hash. What is staged is
+ * complete and durable, and yet no backup until the commit slot names it.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { finished } from 'node:stream/promises';
+import { createZstdCompress } from 'node:zlib';
+import { failpoint } from '../core/failpoint.ts';
+import { directoryMode, fileMode, syncDirectory, writeSynced } from './durable-file.ts';
+import { lineOf, type ManifestHeader, type ManifestLine, manifestFormat, type Totals } from './manifest.ts';
+import { manifestPath, type Repository, runDirectory, skippedPath } from './repository.ts';
+import { atRepository, repositoryError } from './repository-failure.ts';
+
+export class ManifestWriter {
+  readonly totals: Totals = { files: 0, directories: 0, bytes: 0 };
+  readonly #repository: Repository;
+  readonly #directory: string;
+  readonly #draft: string;
+  readonly #packer = createZstdCompress();
+  readonly #written: Promise<void>;
+
+  /** The run's directory must be there. */
+  constructor(repository: Repository, run: string) {
+    this.#repository = repository;
+    this.#directory = runDirectory(repository, run);
+    this.#draft = join(this.#directory, `manifest-${randomBytes(6).toString('hex')}`);
+    const file = createWriteStream(`${this.#draft}.body`, { flags: 'wx', mode: fileMode });
+    this.#written = finished(this.#packer.pipe(file));
+    file.on('error', error => this.#packer.destroy(error));
+    this.#packer.on('error', error => file.destroy(error));
+    // Heard where it is awaited; until then a failed write must not end the process.
+    this.#written.catch(() => undefined);
+  }
+
+  /** Resolves once there is room for more. */
+  async add(line: ManifestLine): Promise<void> {
+    if (line.type === 'directory') this.totals.directories += 1;
+    else if ('path' in line) this.totals.files += 1;
+    if (line.type === 'file') this.totals.bytes += line.size;
+    if (!this.#packer.destroyed && !this.#packer.write(lineOf(line)))
+      await new Promise<void>(resolve => {
+        this.#packer.once('drain', resolve);
+        this.#packer.once('close', resolve);
+      });
+    if (this.#packer.destroyed) await this.#fail();
+  }
+
+  /**
+   * Stages the manifest, with the list of skipped files that was written to `skippedDraft` (null where there is none),
+   * and answers its hash. All chunks must be durable before.
+   */
+  async stage(
+    header: Omit<ManifestHeader, 'reeve' | 'format' | 'totals'>,
+    skippedDraft: string | null,
+  ): Promise<string> {
+    await this.add({ type: 'footer', totals: this.totals });
+    this.#packer.end();
+    return atRepository(this.#repository.path, async () => {
+      await this.#written;
+      const sha256 = await this.#assemble({
+        reeve: 'manifest',
+        format: manifestFormat,
+        ...header,
+        totals: this.totals,
+      });
+      await markStaged(this.#directory, sha256);
+      if (skippedDraft !== null) await rename(skippedDraft, skippedPath(this.#repository, sha256));
+      await rename(this.#draft, manifestPath(this.#repository, sha256));
+      await rm(`${this.#draft}.body`, { force: true });
+      await syncDirectory(join(this.#repository.path, 'manifests'));
+      failpoint('manifest.staged');
+      return sha256;
+    });
+  }
+
+  /** Gives the manifest up; may be called at any time, also after `stage`. */
+  async abandon(): Promise<void> {
+    this.#packer.destroy();
+    await this.#written.catch(() => undefined);
+    await rm(`${this.#draft}.body`, { force: true });
+    await rm(this.#draft, { force: true });
+  }
+
+  async #fail(): Promise<never> {
+    try {
+      await this.#written;
+    } catch (error) {
+      throw repositoryError(this.#repository.path, error);
+    }
+    throw new Error('the manifest was given up');
+  }
+
+  async #assemble(header: ManifestHeader): Promise<string> {
+    const hash = createHash('sha256');
+    const file = await open(this.#draft, 'wx', fileMode);
+    try {
+      const first = Buffer.from(`${JSON.stringify(header)}\n`);
+      hash.update(first);
+      await file.writeFile(first);
+      for await (const part of createReadStream(`${this.#draft}.body`)) {
+        hash.update(part);
+        await file.writeFile(part);
+      }
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    return hash.digest('hex');
+  }
+}
+
+/** Remembers, before it has its name, which manifest this run stages, so that a discard finds it. */
+async function markStaged(directory: string, sha256: string): Promise<void> {
+  const staged = join(directory, 'staged');
+  await mkdir(staged, { recursive: true, mode: directoryMode });
+  const mark = join(staged, sha256);
+  await rm(mark, { force: true });
+  await writeSynced(mark, '');
+  await syncDirectory(staged);
+  await syncDirectory(directory);
+}

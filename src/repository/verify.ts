@@ -1,0 +1,115 @@
+/**
+ * Verifies a backup: the manifest against its name, and every chunk that it needs, read once and held against its hash.
+ * It goes on after damage, so that one reading says all that is lost.
+ */
+import { type BytePath, printablePath } from './byte-path.ts';
+import { readChunk } from './chunk-reader.ts';
+import type { Piece } from './manifest.ts';
+import { checkManifest, readManifest } from './manifest-reader.ts';
+import type { Repository } from './repository.ts';
+
+export interface VerifyOptions {
+  repository: Repository;
+  /** sha256 of the manifest. */
+  manifest: string;
+  signal: AbortSignal;
+  /** Told after each piece and each entry. */
+  onProgress?: (done: { bytes: number; files: number }) => void;
+}
+
+export interface DamagedChunk {
+  chunk: string;
+  damage: 'missing' | 'damaged';
+  why: string;
+  /** Files that need it: how many, and the first of them by path. */
+  filesCount: number;
+  filesFirst: string[];
+}
+
+export interface VerifyResult {
+  bytes: number;
+  files: number;
+  /** How many chunks are damaged, and the first of them. */
+  damaged: { count: number; filesCount: number; first: DamagedChunk[] };
+}
+
+const firstMax = 20;
+/** Hashes that are remembered as sound, so as to read a chunk once; beyond it some are read again. */
+const soundMax = 1_000_000;
+
+/** Rejects with `data-corrupt` where the manifest itself is damaged; damaged chunks are a result. */
+export async function verifyBackup(options: VerifyOptions): Promise<VerifyResult> {
+  const { repository, manifest, signal } = options;
+  await checkManifest(repository, manifest, signal);
+  const verify = new Verify(options);
+  for await (const line of readManifest(repository, manifest, signal)) {
+    signal.throwIfAborted();
+    if ('path' in line && line.type !== 'directory') verify.begin(line.path);
+    if (line.type === 'file' || line.type === 'data') await verify.check(line.content);
+  }
+  return { ...verify.done, damaged: verify.damaged };
+}
+
+class Verify {
+  readonly done = { bytes: 0, files: 0 };
+  readonly damaged: VerifyResult['damaged'] = { count: 0, filesCount: 0, first: [] };
+  readonly #options: VerifyOptions;
+  /** Hashes as bytes, at a quarter of the memory of their text with its overhead. */
+  readonly #sound = new Set<string>();
+  readonly #known = new Map<string, { damaged: DamagedChunk; lastPath: BytePath | null }>();
+  #path: BytePath = '';
+  #pathDamaged = false;
+
+  constructor(options: VerifyOptions) {
+    this.#options = options;
+  }
+
+  begin(path: BytePath): void {
+    this.#path = path;
+    this.#pathDamaged = false;
+    this.done.files += 1;
+    this.#options.onProgress?.(this.done);
+  }
+
+  async check(content: readonly Piece[]): Promise<void> {
+    for (const [length, sha256] of content) {
+      this.#options.signal.throwIfAborted();
+      if (sha256 !== undefined) await this.#chunk(length, sha256);
+      this.done.bytes += length;
+      this.#options.onProgress?.(this.done);
+    }
+  }
+
+  async #chunk(length: number, sha256: string): Promise<void> {
+    const key = Buffer.from(sha256, 'hex').toString('latin1');
+    if (this.#sound.has(key)) return;
+    const known = this.#known.get(sha256);
+    if (known) return this.#touch(known);
+    const read = await readChunk(this.#options.repository, sha256);
+    if (read.damage !== undefined) this.#damage(sha256, read.damage, read.why);
+    else if (read.bytes.length !== length)
+      this.#damage(sha256, 'damaged', `it has ${read.bytes.length} bytes, the manifest says ${length}`);
+    else {
+      if (this.#sound.size >= soundMax) this.#sound.clear();
+      this.#sound.add(key);
+    }
+  }
+
+  #damage(chunk: string, damage: DamagedChunk['damage'], why: string): void {
+    const damaged: DamagedChunk = { chunk, damage, why, filesCount: 0, filesFirst: [] };
+    this.damaged.count += 1;
+    if (this.damaged.first.length < firstMax) this.damaged.first.push(damaged);
+    const known = { damaged, lastPath: null };
+    this.#known.set(chunk, known);
+    this.#touch(known);
+  }
+
+  #touch(known: { damaged: DamagedChunk; lastPath: BytePath | null }): void {
+    if (!this.#pathDamaged) this.damaged.filesCount += 1;
+    this.#pathDamaged = true;
+    if (known.lastPath === this.#path) return;
+    known.lastPath = this.#path;
+    known.damaged.filesCount += 1;
+    if (known.damaged.filesFirst.length < firstMax) known.damaged.filesFirst.push(printablePath(this.#path));
+  }
+}
