@@ -1,0 +1,149 @@
+/**
+ * Every fact that the system tells, as it stands in the log: its constant message, its level and what its fields mean.
+ * The types hold this table complete; docs/facts.md is written from it.
+ */
+import type { FactName, FactOf } from '../core/observer.ts';
+
+export type Level = 'info' | 'warn' | 'error';
+
+type Fields<Name extends FactName> = { [Field in keyof Omit<FactOf<Name>, 'fact' | 'at'>]-?: string };
+
+export interface FactEntry<Name extends FactName = FactName> {
+  level: Level;
+  message: string;
+  fields: Fields<Name>;
+}
+
+const actor = { kind: 'kind of the actor', id: 'its id' } as const;
+
+export const facts: { [Name in FactName]: FactEntry<Name> } = {
+  'actor.transition': {
+    level: 'info',
+    message: 'actor changed state',
+    fields: {
+      ...actor,
+      from: 'the state before; null on the first',
+      state: 'the state now, as a dotted path',
+      event: 'type of the event that led here',
+      reason: "why, from the wire's list of reasons; null where there is none",
+      note: "a person's words; null where there are none",
+      final: 'true when the actor has ended',
+      agent: 'the agent that runs it',
+    },
+  },
+  'actor.refused': {
+    level: 'warn',
+    message: 'actor refused a message',
+    fields: {
+      ...actor,
+      command: 'type of the message; null where it names none',
+      code: 'the code of the answer, such as refused or invalid',
+      message: 'what was wrong',
+      hint: 'what to do next',
+    },
+  },
+  'actor.crashed': {
+    level: 'error',
+    message: 'actor crashed',
+    fields: {
+      ...actor,
+      state: 'the last durable state; null when it had none yet',
+      message: 'the error',
+      stack: 'where, a line an entry; null when unknown',
+    },
+  },
+  'actor.restarted': {
+    level: 'warn',
+    message: 'actor restarted',
+    fields: { ...actor, restarts: 'how many restarts in the period', afterMs: 'the wait before it' },
+  },
+  'actor.fenced': {
+    level: 'warn',
+    message: 'actor lost to another owner',
+    fields: { ...actor, by: 'the agent that owns it now; null when unknown', epoch: "the new owner's epoch" },
+  },
+  'dead-letter': {
+    level: 'warn',
+    message: 'mail for nobody',
+    fields: { ...actor, command: 'type of the message; null where it names none', message: 'why nobody took it' },
+  },
+  'mail.poisoned': {
+    level: 'error',
+    message: 'message passed over, it crashes its actor',
+    fields: { ...actor, seq: 'sequence of the message in the mail stream', crashes: 'how often it crashed the actor' },
+  },
+  'effect.unsettled': {
+    level: 'warn',
+    message: 'effect did not stop in time',
+    fields: { ...actor, effect: 'id of the effect', forMs: 'how long it was waited for' },
+  },
+  'nats.away': { level: 'error', message: 'NATS is away', fields: { message: 'what the connection said' } },
+  'nats.back': { level: 'info', message: 'NATS is back', fields: { awayMs: 'how long it was away' } },
+  'journal.replayed': {
+    level: 'info',
+    message: 'journal replayed',
+    fields: { records: 'steps that were written', superseded: "steps that another owner's had overtaken" },
+  },
+  'drain.started': {
+    level: 'info',
+    message: 'drain started',
+    fields: {
+      cause: 'SIGTERM, SIGINT, agent.drain or agent.shutdown',
+      graceMs: 'the time that it may take',
+      actors: 'how many actors run',
+    },
+  },
+  'drain.ended': {
+    level: 'info',
+    message: 'drain ended',
+    fields: {
+      tookMs: 'how long it took',
+      stopped: 'how many actors stopped in time',
+      unstopped: 'those that did not: kind, id and why',
+    },
+  },
+  'supervisor.escalated': {
+    level: 'error',
+    message: 'supervisor gave up',
+    fields: {
+      supervisor: 'its path in the tree',
+      context: 'what it was doing',
+      reason: 'why it gave up',
+      offender: 'the child it is about; null when it is none',
+    },
+  },
+  'clock.jumped': { level: 'warn', message: 'clock jumped', fields: { byMs: 'how far; negative is backwards' } },
+  'agent.started': {
+    level: 'info',
+    message: 'agent started',
+    fields: {
+      incarnation: 'this start of the agent',
+      host: 'id of the host',
+      version: 'version of Reeve',
+      pid: 'the process',
+    },
+  },
+  'agent.stopped': {
+    level: 'info',
+    message: 'agent stopped',
+    fields: { exit: 'exit status', tookMs: 'from the first signal to the end' },
+  },
+  defect: {
+    level: 'error',
+    message: 'defect',
+    fields: {
+      where: 'the part of Reeve that met it',
+      message: 'the error',
+      stack: 'where, a line an entry; null when unknown',
+    },
+  },
+};
+
+/** The table of docs/facts.md, in Markdown. */
+export function factsTable(): string {
+  const rows = Object.entries(facts).map(([name, entry]) => {
+    const fields = Object.entries(entry.fields).map(([field, meaning]) => `\`${field}\`: ${meaning}`);
+    return `| \`${name}\` | ${entry.level} | ${entry.message} | ${fields.join('<br>')} |`;
+  });
+  return ['| fact | level | message | fields |', '|---|---|---|---|', ...rows].join('\n');
+}
