@@ -1,0 +1,192 @@
+/**
+ * The client's side of the wire: requests to the command service and the two live feeds. The command line and tests use
+ * it; it knows subjects and answers, not what they mean.
+ */
+import { readFile } from 'node:fs/promises';
+import { type ConnectionOptions, connect, credsAuthenticator, errors, type NatsConnection } from 'nats';
+import { type AnswerCode, AnswerError, answerCodes } from '../core/answer-error.ts';
+
+export interface ClientOptions {
+  /** One URL, or several separated by commas. */
+  url: string;
+  /** Path of a credentials file. */
+  creds?: string | undefined;
+  /** Path of a PEM file with the certificate authority of the servers. */
+  ca?: string | undefined;
+  /** Replaces `reeve` in subjects. */
+  prefix?: string | undefined;
+  /** How long one request may take; 10 s by default. */
+  timeoutMs?: number | undefined;
+}
+
+/** What a successful answer holds, `ok: true` included. */
+export type Answer = { ok: true } & Record<string, unknown>;
+
+export interface Client {
+  /** The servers' URLs as they may be shown: without user and password. */
+  readonly shownUrl: string;
+  /**
+   * Asks the command service and answers its `ok: true`. Rejects with an AnswerError: the service's own for `ok: false`,
+   * and `unavailable` when NATS is away, when nobody serves, or when no answer comes in time.
+   */
+  request(command: string, input?: object): Promise<Answer>;
+  /** Calls `see` for each transition of an actor (or of all). A hint: some may be lost. Returns a function that ends it. */
+  onEvent(see: (record: unknown) => void, actor?: ActorName): () => void;
+  /** Calls `see` for each report of progress. Returns a function that ends it. */
+  onProgress(see: (actor: ActorName, progress: unknown) => void, actor?: ActorName): () => void;
+  /** Ends the connection; what was subscribed ends with it. */
+  close(): Promise<void>;
+}
+
+export interface ActorName {
+  kind: string;
+  id: string;
+}
+
+const connectTimeoutMs = 2_000;
+
+/** Connects. Rejects with an AnswerError: `unavailable` when NATS is away, `invalid` when a named file cannot be read. */
+export async function connectClient(options: ClientOptions): Promise<Client> {
+  const servers = options.url.split(',').map(url => url.trim());
+  const connection = await open({
+    servers,
+    name: 'reeve client',
+    timeout: connectTimeoutMs,
+    reconnectTimeWait: 500,
+    maxReconnectAttempts: -1,
+    ...(options.creds && { authenticator: credsAuthenticator(await contentsOf(options.creds)) }),
+    ...(options.ca && { tls: { ca: new TextDecoder().decode(await contentsOf(options.ca)) } }),
+  });
+  return clientOf(connection, options);
+}
+
+function clientOf(connection: NatsConnection, options: ClientOptions): Client {
+  const prefix = options.prefix ?? 'reeve';
+  const timeoutMs = options.timeoutMs ?? 10_000;
+  return {
+    shownUrl: withoutSecrets(options.url),
+    async request(command, input = {}) {
+      const subject = `${prefix}.cmd.${command}`;
+      const message = await connection
+        .request(subject, JSON.stringify(input), { timeout: timeoutMs })
+        .catch((error: unknown) => {
+          throw unanswered(error, { command, prefix, url: options.url, timeoutMs });
+        });
+      return answerOf(command, message.data);
+    },
+    onEvent(see, actor) {
+      return feed(connection, `${prefix}.event.${actor ? `${actor.kind}.${actor.id}` : '>'}`, (_, record) =>
+        see(record),
+      );
+    },
+    onProgress(see, actor) {
+      const subject = `${prefix}.progress.${actor ? `${actor.kind}.${actor.id}` : '>'}`;
+      return feed(connection, subject, (tokens, progress) => {
+        const [kind = '', id = ''] = tokens.slice(-2);
+        see({ kind, id }, progress);
+      });
+    },
+    async close() {
+      await connection.close();
+    },
+  };
+}
+
+/** Follows a subject whose messages are JSON; a message that is not is none of ours. */
+function feed(
+  connection: NatsConnection,
+  subject: string,
+  see: (tokens: string[], value: unknown) => void,
+): () => void {
+  const subscription = connection.subscribe(subject, {
+    callback: (error, message) => {
+      if (error) return;
+      const value = parsed(message.data);
+      if (value !== undefined) see(message.subject.split('.'), value);
+    },
+  });
+  return () => subscription.unsubscribe();
+}
+
+async function open(options: ConnectionOptions): Promise<NatsConnection> {
+  try {
+    return await connect(options);
+  } catch (cause) {
+    const servers = [options.servers ?? []].flat().map(withoutSecrets).join(', ');
+    if (cause instanceof errors.AuthorizationError || cause instanceof errors.UserAuthenticationExpiredError)
+      throw new AnswerError(
+        'unavailable',
+        `NATS at ${servers} refused the credentials`,
+        'name a credentials file that it accepts with --creds or REEVE_NATS_CREDS',
+        { cause },
+      );
+    throw new AnswerError(
+      'unavailable',
+      `NATS is away: nothing answered at ${servers} (${reasonOf(cause)})`,
+      'start it with `reeve up`, or name another server with --nats or REEVE_NATS_URL',
+      { cause },
+    );
+  }
+}
+
+interface Asked {
+  command: string;
+  prefix: string;
+  url: string;
+  timeoutMs: number;
+}
+
+function unanswered(cause: unknown, asked: Asked): AnswerError {
+  if (cause instanceof errors.RequestError && cause.isNoResponders())
+    return new AnswerError(
+      'unavailable',
+      `no agent answers ${asked.command} at ${withoutSecrets(asked.url)} (prefix ${asked.prefix})`,
+      'start one with `reeve up` or `reeve agent`; if one runs, check --nats and --prefix, and that it knows this command',
+      { cause },
+    );
+  const within = cause instanceof errors.TimeoutError ? ` within ${asked.timeoutMs / 1000} s` : ` (${reasonOf(cause)})`;
+  return new AnswerError(
+    'unavailable',
+    `no answer to ${asked.command} came${within}`,
+    'whether it took effect is not known: look with `reeve ps` before you repeat it',
+    { cause },
+  );
+}
+
+/** The answer in a message; throws the AnswerError that it is. */
+function answerOf(command: string, data: Uint8Array): Answer {
+  const value = parsed(data);
+  if (isObject(value) && value.ok === true) return value as Answer;
+  const error = isObject(value) && value.ok === false && isObject(value.error) ? value.error : undefined;
+  if (!error) throw new AnswerError('internal', `the answer to ${command} is not one of Reeve's`, 'check --prefix');
+  const code = typeof error.code === 'string' && error.code in answerCodes ? (error.code as AnswerCode) : 'internal';
+  throw new AnswerError(code, String(error.message ?? code), String(error.hint ?? ''));
+}
+
+function parsed(data: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(data));
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+async function contentsOf(path: string): Promise<Uint8Array> {
+  return readFile(path).catch((cause: unknown) => {
+    throw new AnswerError('invalid', `cannot read ${path}: ${reasonOf(cause)}`, 'name a file that is there', { cause });
+  });
+}
+
+/** A URL as it may be shown: user and password left out. */
+function withoutSecrets(url: string): string {
+  return url.replaceAll(/\/\/[^@/,]*@/g, '//');
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
