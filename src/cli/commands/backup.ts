@@ -1,0 +1,69 @@
+/** `reeve backup` starts a backup; `reeve backups` lists those that exist. */
+import type { Command } from 'commander';
+import { formatSize } from '../../core/sizes.ts';
+import { rowsOf, shownReference } from '../answer-rows.ts';
+import { type Cli, durationOption, examples } from '../cli.ts';
+import { exitStatus } from '../exit-status.ts';
+import { type FollowOptions, followRun } from '../run-follow.ts';
+import type { Session } from '../session.ts';
+import { type Column, tableLines } from '../table.ts';
+import { shownTime } from '../times.ts';
+
+export function addBackup(program: Command, cli: Cli): void {
+  program
+    .command('backup')
+    .summary('start a backup of a plan')
+    .description(
+      'Starts a backup and prints its id. With --wait shows its progress, and ends with the status of its ending; Ctrl-C then leaves the backup going (status 6).',
+    )
+    .argument('<plan>', 'name of the plan')
+    .option('--wait', 'wait until it has ended')
+    .option('--timeout <duration>', 'wait, but no longer than this (status 6)', durationOption)
+    .option('--note <text>', 'words of yours, kept in its history')
+    .addHelpText(
+      'after',
+      examples(
+        ['reeve backup photos', 'start and return'],
+        ['reeve backup photos --wait --timeout 2h', 'start and see how it ends'],
+      ),
+    )
+    .action(
+      cli.action(async (session: Session, plan: string, options: FollowOptions & { note?: string }) => {
+        const started = await session.request('backup.start', {
+          plan,
+          ...(options.note !== undefined && { note: options.note }),
+        });
+        return followRun(session, 'backup', started, options);
+      }),
+    );
+  program
+    .command('backups')
+    .summary('list the backups that exist')
+    .description('Lists the restore points: backups that are complete and can be restored.')
+    .argument('[plan]', 'only those of this plan')
+    .addHelpText(
+      'after',
+      examples(['reeve backups', 'all'], ['reeve backups photos -o json', 'those of one plan, as JSON']),
+    )
+    .action(
+      cli.action(async (session: Session, plan: string | undefined) => {
+        const answer = await session.request('catalog.list', plan === undefined ? {} : { plan });
+        const rows = rowsOf(answer.backups);
+        session.result(answer, () => {
+          if (rows.length === 0) session.say('no backups yet; start one with `reeve backup PLAN`');
+          else session.print(...tableLines(columns, rows));
+        });
+        return exitStatus.done;
+      }),
+    );
+}
+
+const columns: Column<Record<string, unknown>>[] = [
+  { title: 'BACKUP', cell: row => String(row.id) },
+  { title: 'PLAN', cell: row => String(row.plan) },
+  { title: 'OUTCOME', cell: row => String(row.outcome) },
+  { title: 'COMPLETED', cell: row => shownTime(row.completedAt) },
+  { title: 'SIZE', cell: row => (typeof row.bytes === 'number' ? formatSize(row.bytes) : null), align: 'end' },
+  { title: 'VERIFIED', cell: row => shownTime(row.verifiedAt) },
+  { title: 'REPOSITORY', cell: row => shownReference(row.repository) },
+];

@@ -1,0 +1,30 @@
+#!/usr/bin/env node
+/** The `reeve` command: puts the parts together, and hands the command line `up` and `agent`. */
+import { readFile } from 'node:fs/promises';
+import process from 'node:process';
+import { agent } from './cli/agent.ts';
+import { processEnvironment } from './cli/process-environment.ts';
+import { runCommandLine } from './cli/program.ts';
+import { up } from './cli/up.ts';
+import { SystemClock } from './runtime/system-clock.ts';
+
+const clock = new SystemClock();
+const environment = processEnvironment({
+  clock,
+  embeddedUrl: async () => undefined,
+  up,
+  agent,
+  version: await packageVersion(),
+});
+process.exitCode = await runCommandLine(process.argv.slice(2), environment);
+// An alarm that was taken back may still hold the clock's timer, and with it the process.
+clock.close();
+
+/** The version in package.json, which lies above `src` in a checkout and above `dist/src` in a package. */
+async function packageVersion(): Promise<string> {
+  for (const above of ['../package.json', '../../package.json']) {
+    const text = await readFile(new URL(above, import.meta.url), 'utf8').catch(() => undefined);
+    if (text !== undefined) return String((JSON.parse(text) as { version?: unknown }).version);
+  }
+  return 'unknown';
+}
