@@ -56,6 +56,14 @@ export interface RestoreRequest {
   include: string[];
 }
 
+/** What a transfer says of itself; for a backup, what its manifest will say if it is committed. */
+export interface Staged {
+  outcome: 'completed' | 'partial' | 'failed';
+  reason: Reason | null;
+  message: string | null;
+  hint: string | null;
+}
+
 /** The context of a run. JSON, and small: a record is at most 32 kB. */
 export interface RunContext {
   id: string;
@@ -82,4 +90,26 @@ export interface RunContext {
   /** How the run will end, once that is decided; the final state is this. */
   ending: Ending | null;
   failure: Failure | null;
+  /**
+   * What is known of the commit slot: `none` while nothing was started that could commit, `open` while it is undecided,
+   * then what it says for good. A run that ends `failed` with an `open` slot could not reach its repository to void it.
+   */
+  slot: 'none' | 'open' | 'manifest' | 'void';
+  /** It has its turn: it left `pending` and holds its place until it is final. */
+  admitted: boolean;
+  /** How this attempt's transfer ended: what is left is to prove and to commit it. Null before. */
+  staged: Staged | null;
+  /** How often it went on after a suspension; a part of the effects' key. */
+  resumes: number;
+  /** Whose word keeps it suspended; null when nobody wants it to be. */
+  suspendedBy: 'user' | 'drain' | null;
+  /** Set from its agent's drain until the agent returns: when that step of the drain began, and when the agent must be gone. */
+  drain: { at: number; deadline: number } | null;
+  /** The deadline that ended it, by name. */
+  deadline: string | null;
+  /** Processes that could not be ended, and what was left behind on purpose, with why; at most 20 each. */
+  pids: number[];
+  kept: string[];
+  /** Where its time went, in milliseconds: `sinceMs` (since the epoch) is when the counted state was entered. */
+  spent: { sinceMs: number; transferringMs: number; retryingMs: number };
 }
