@@ -28,6 +28,8 @@ export interface TestServerOptions {
   binary?: string;
   /** Where it stores; otherwise a new temporary directory. Removed by `stop` in either case. */
   storeDir?: string;
+  /** False for a server without JetStream. */
+  jetStream?: boolean;
   /** More of the command line. */
   args?: readonly string[];
 }
@@ -35,7 +37,8 @@ export interface TestServerOptions {
 export async function startNatsServer(options: TestServerOptions = {}): Promise<TestServer> {
   const binary = options.binary ?? (await findNatsServer());
   const storeDir = options.storeDir ?? (await mkdtemp(join(tmpdir(), 'reeve-nats-')));
-  const server = new Server(binary, storeDir, await freePort(), options.args ?? []);
+  const args = [...(options.jetStream === false ? [] : ['-js', '-sd', storeDir]), ...(options.args ?? [])];
+  const server = new Server(binary, storeDir, await freePort(), args);
   await server.restart();
   return server;
 }
@@ -96,7 +99,7 @@ class Server implements TestServer {
 
   async restart(): Promise<void> {
     await this.kill();
-    const args = ['-a', '127.0.0.1', '-p', String(this.port), '-js', '-sd', this.storeDir, ...this.#args];
+    const args = ['-a', '127.0.0.1', '-p', String(this.port), ...this.#args];
     const child = spawn(this.#binary, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     this.#child = child;
     let log = '';

@@ -1,0 +1,104 @@
+import type { StreamConfig } from '@nats-io/jetstream';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Link, openLink, parseServerVersion } from '../../src/nats/connection.ts';
+import { createStream, streamInfo, updateStream } from '../../src/nats/jetstream.ts';
+import { Names } from '../../src/nats/names.ts';
+import { isUnsoundReplicated, merge, prepareStorage } from '../../src/nats/storage.ts';
+import { startNatsServer, type TestServer } from '../support/nats-server.ts';
+
+let server: TestServer;
+let link: Link;
+beforeAll(async () => {
+  server = await startNatsServer();
+  link = await openLink({ servers: [server.url], name: 'test' });
+});
+afterAll(async () => {
+  await link.close();
+  await server.stop();
+});
+
+const soon = () => ({ signal: AbortSignal.timeout(10_000) });
+
+async function configOf(name: string): Promise<StreamConfig> {
+  const info = await streamInfo(link, name);
+  if (!info) throw new Error(`there is no stream ${name}`);
+  return info.config;
+}
+
+test('all buckets and streams stand, and a second start changes nothing', async () => {
+  const names = new Names('first');
+  await prepareStorage(link, names, {}, soon());
+  expect(await configOf('KV_FIRST_ACTORS')).toMatchObject({
+    max_msgs_per_subject: 64,
+    republish: { src: '$KV.FIRST_ACTORS.>', dest: 'first.event.>' },
+    num_replicas: 1,
+  });
+  expect(await configOf('FIRST_MAIL')).toMatchObject({
+    subjects: ['first.actor.>'],
+    max_msgs_per_subject: 1_000,
+    discard: 'new',
+    discard_new_per_subject: true,
+    max_age: 0,
+  });
+  expect(await configOf('FIRST_HISTORY')).toMatchObject({ sources: [{ name: 'KV_FIRST_ACTORS' }], max_bytes: 2 ** 30 });
+  const streams = ['FIRST_MAIL', 'FIRST_HISTORY', 'FIRST_FATES', 'FIRST_REFUSED'];
+  const buckets = ['KV_FIRST_ACTORS', 'KV_FIRST_PLANS', 'KV_FIRST_CATALOG', 'KV_FIRST_AGENTS'];
+  const before = await Promise.all([...streams, ...buckets].map(configOf));
+  await prepareStorage(link, names, {}, soon());
+  expect(await Promise.all([...streams, ...buckets].map(configOf))).toEqual(before);
+});
+
+test('what is there is brought up to what is needed, and never weakened', async () => {
+  const names = new Names('second');
+  await prepareStorage(link, names, {}, soon());
+  const history = await configOf('SECOND_HISTORY');
+  await updateStream(link, { ...history, max_bytes: 2 ** 31 });
+  const mail = await configOf('SECOND_MAIL');
+  await updateStream(link, { ...mail, max_msgs_per_subject: 10, description: "the operator's own words" });
+  await prepareStorage(link, names, {}, soon());
+  expect((await configOf('SECOND_HISTORY')).max_bytes).toBe(2 ** 31);
+  expect(await configOf('SECOND_MAIL')).toMatchObject({
+    max_msgs_per_subject: 1_000,
+    description: "the operator's own words",
+  });
+});
+
+test('a stream that cannot be changed ends the start, by name, and is left alone', async () => {
+  await createStream(link, { name: 'THIRD_MAIL', subjects: ['third.actor.>'], storage: 'memory' });
+  const prepared = prepareStorage(link, new Names('third'), {}, soon());
+  await expect(prepared).rejects.toMatchObject({
+    failure: { code: 'storage-unfit', message: expect.stringContaining('THIRD_MAIL') },
+  });
+  expect((await configOf('THIRD_MAIL')).storage).toBe('memory');
+});
+
+test('replicas are never lowered', async () => {
+  const existing = { ...(await configOf('FIRST_MAIL')), num_replicas: 3 };
+  expect(merge(existing, { ...existing, num_replicas: 1 })).toBeUndefined();
+  expect(merge({ ...existing, num_replicas: 1 }, existing)?.num_replicas).toBe(3);
+});
+
+test('replicas are refused where two writers of one revision could both be acknowledged', async () => {
+  expect(isUnsoundReplicated(parseServerVersion('2.9.10'))).toBe(true);
+  expect(isUnsoundReplicated(parseServerVersion('2.9.25'))).toBe(true);
+  expect(isUnsoundReplicated(parseServerVersion(''))).toBe(true);
+  expect(isUnsoundReplicated(parseServerVersion('2.12.1'))).toBe(false);
+});
+
+test('JetStream that is not enabled is waited for, until the signal', async () => {
+  const bare = await startNatsServer({ jetStream: false });
+  const bareLink = await openLink({ servers: [bare.url], name: 'test' });
+  const stop = new AbortController();
+  const reason = new Error('enough');
+  const waiting = (cause: Error) => {
+    expect(cause.message).not.toBe('');
+    stop.abort(reason);
+  };
+  await expect(prepareStorage(bareLink, new Names(), {}, { signal: stop.signal, waiting })).rejects.toBe(reason);
+  await bareLink.close();
+  await bare.stop();
+});
+
+test('a prefix that could not stand in a subject is invalid', () => {
+  for (const prefix of ['', 'a.b', 'A', 'a b', '>', '*', '-a']) expect(() => new Names(prefix)).toThrow(/prefix/);
+});
