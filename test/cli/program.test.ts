@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { UpOptions } from '../../src/cli/environment.ts';
 import { buildProgram } from '../../src/cli/program.ts';
-import { reeve, startReeve } from './run-reeve.ts';
 import { freePort } from '../support/nats-server.ts';
+import { reeve, startReeve } from './run-reeve.ts';
 
 test('a mistyped command is wrong usage, and the nearest one is named', async () => {
   const ran = await reeve(['bakcup', 'photos']);
@@ -67,7 +67,9 @@ test('NATS away is status 3 and says how to get it', async () => {
 });
 
 test('with -o json an error is one JSON value on standard output', async () => {
-  const ran = await reeve(['ps', '-o', 'json'], { variables: { REEVE_NATS_URL: `nats://127.0.0.1:${await freePort()}` } });
+  const ran = await reeve(['ps', '-o', 'json'], {
+    variables: { REEVE_NATS_URL: `nats://127.0.0.1:${await freePort()}` },
+  });
   expect(ran.status).toBe(3);
   expect(JSON.parse(ran.stdout)).toMatchObject({ ok: false, error: { code: 'unavailable' } });
 });
