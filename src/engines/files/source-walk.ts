@@ -5,7 +5,7 @@
 import type { BigIntStats } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
 import type { SkippedFile } from '../../domain/run.ts';
-import { type BytePath, nameOf, under } from '../../repository/byte-path.ts';
+import { type BytePath, under } from '../../repository/byte-path.ts';
 import { compileGlobs } from '../../repository/glob.ts';
 import { errorCode } from '../../repository/repository-failure.ts';
 import type { Source } from './source.ts';
@@ -29,8 +29,8 @@ export interface Found {
 /** Everything to be backed up. A source that is a file yields that file, under its own name. */
 export async function* walkSource(options: WalkOptions): AsyncGenerator<Found> {
   const { source } = options;
-  if (!source.stat.isDirectory()) {
-    yield { path: nameOf(source.root), stat: source.stat };
+  if (source.only !== null) {
+    yield { path: source.only, stat: source.stat };
     return;
   }
   yield { path: '', stat: source.stat };

@@ -3,13 +3,16 @@ import type { BigIntStats } from 'node:fs';
 import { lstat, readFile, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { FailureError } from '../../core/failure.ts';
-import { type BytePath, bytePathOf } from '../../repository/byte-path.ts';
+import { type BytePath, bytePathOf, nameOf, parentOf } from '../../repository/byte-path.ts';
 import { errorCode } from '../../repository/repository-failure.ts';
 import type { SourceConfig } from './job.ts';
 
 export interface Source {
-  /** The real path: a plan may name a symlink to its directory. */
+  /** The real directory that paths are relative to: a plan may name a symlink to it. */
   root: BytePath;
+  /** Where the plan names a single file, such as a volume's image: its name in `root`. */
+  only: BytePath | null;
+  /** Of what the plan names. */
   stat: BigIntStats;
 }
 
@@ -26,7 +29,8 @@ export async function openSource(config: SourceConfig): Promise<Source> {
         'nothing is mounted there, and the plan says requireMount',
         'mount it, then start the backup again; nothing was changed',
       );
-    return { root: bytePathOf(root), stat: found };
+    if (found.isDirectory()) return { root: bytePathOf(root), only: null, stat: found };
+    return { root: parentOf(bytePathOf(root)) || '/', only: nameOf(bytePathOf(root)), stat: found };
   } catch (error) {
     const code = errorCode(error);
     if (code === 'ENOENT' || code === 'ENOTDIR')
