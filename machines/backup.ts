@@ -10,12 +10,30 @@
  * 4. A place that was given in `pending` is held until the run is final, suspensions and retries included.
  * 5. A run whose agent drains starts nothing before `agent.returned`.
  */
-import { endings, type RunKind } from '../src/domain/run.ts';
+import type { RunKind } from '../src/domain/run.ts';
 import { stamped } from './event-time.ts';
+import { cleaningState, finalStates, stopLadder } from './run-cleaning.ts';
 import { contextOf } from './run-context.ts';
+import { drainingState } from './run-draining.ts';
 import { effectInput } from './run-effects.ts';
 import * as told from './run-params.ts';
 import { runs } from './run-setup.ts';
+import {
+  afterFailure,
+  afterTransfer,
+  cancelled,
+  continues,
+  drainCancelled,
+  drains,
+  forDrain,
+  isDeadline,
+  restsForDrain,
+  restsForUser,
+  stopsForDrain,
+  stopsForUser,
+  timesOut,
+  whileMoving,
+} from './run-transitions.ts';
 
 export { runCommandsOf } from '../src/domain/commands.ts';
 export type { RunInput } from './run-context.ts';
@@ -25,124 +43,6 @@ export * from './run-events.ts';
 
 /** Counts the changes of the chart or its context that older records must be migrated over. */
 export const version = 1;
-
-const input = effectInput;
-
-/** A deadline that ends the run as timed out. */
-const timesOut = (name: string) => ({
-  guard: { type: 'isDeadline' as const, params: told.passed(name) },
-  target: '#timing-out',
-  actions: { type: 'decideTimedOut' as const, params: { name } },
-});
-
-const isDeadline = (name: string) => ({ type: 'isDeadline' as const, params: told.passed(name) });
-
-/** What a cancel does, wherever it can be taken. */
-const cancelled = (reason: 'user-cancelled' | 'drain-cancelled') => ({
-  target: '#cancelling',
-  actions: { type: 'decideCancelled' as const, params: { reason } },
-});
-
-const drainCancelled = {
-  guard: { type: 'drainsBy' as const, params: { choice: 'cancel' } },
-  ...cancelled('drain-cancelled'),
-};
-
-/** After a failed effect: again later, again once the agent is back, or the end. */
-const afterFailure = [
-  {
-    guard: { type: 'isWorthAnotherOnReturn' as const, params: told.failure },
-    target: '#suspended',
-    actions: [
-      { type: 'recordFailure' as const, params: told.failure },
-      { type: 'countAttempt' as const },
-      { type: 'suspendFor' as const, params: { whom: 'drain' as const } },
-    ],
-  },
-  {
-    guard: { type: 'isWorthAnother' as const, params: told.failure },
-    target: '#retrying',
-    actions: { type: 'recordFailure' as const, params: told.failure },
-  },
-  {
-    target: '#cleaning',
-    actions: [{ type: 'recordFailure' as const, params: told.failure }, { type: 'decideFailed' as const }],
-  },
-];
-
-const stopsForUser = {
-  target: '#suspending',
-  actions: { type: 'suspendFor' as const, params: { whom: 'user' as const } },
-};
-const restsForUser = { ...stopsForUser, target: '#suspended' };
-const drains = { type: 'recordDrain' as const, params: told.drain };
-const forDrain = { type: 'suspendFor' as const, params: { whom: 'drain' as const } };
-const stopsForDrain = { target: '#suspending', actions: [drains, forDrain] };
-const restsForDrain = { target: '#suspended', actions: [drains, forDrain] };
-
-/** Goes on where the suspension found the run. */
-const continues = (whom: 'user' | 'drain') => [
-  {
-    guard: { type: 'mayContinueStaged' as const, params: { whom } },
-    target: '#verifying',
-    actions: { type: 'continueRun' as const },
-  },
-  {
-    guard: { type: 'mayContinueAdmitted' as const, params: { whom } },
-    target: '#preparing',
-    actions: { type: 'continueRun' as const },
-  },
-  {
-    guard: { type: 'isSuspendedBy' as const, params: { whom } },
-    target: '#pending',
-    actions: { type: 'forgetSuspension' as const },
-  },
-];
-
-/** The engine was stopped for a suspension; if nobody wants one any more, the run goes on at once. */
-const stopped = [
-  {
-    guard: { type: 'isGoneWantedAndStaged' as const, params: told.stop },
-    target: '#verifying',
-    actions: { type: 'continueRun' as const },
-  },
-  {
-    guard: { type: 'isGoneAndWanted' as const, params: told.stop },
-    target: '#preparing',
-    actions: { type: 'continueRun' as const },
-  },
-  { guard: { type: 'isGone' as const, params: told.stop }, target: '#suspended' },
-];
-
-/** The stop ladder of a run that will not go on: afterwards it cleans up, whatever it found. */
-const stopLadder = {
-  meta: { deadlines: ['stopping'], waitsFor: 'the last process of its engine to end' },
-  invoke: {
-    id: 'stopEngine',
-    src: 'stopEngine' as const,
-    input,
-    onDone: [
-      { guard: { type: 'isGone' as const, params: told.stop }, target: '#cleaning' },
-      { target: '#cleaning', actions: { type: 'decideUnkillable' as const, params: told.survivors } },
-    ],
-    onError: { target: '#cleaning', actions: { type: 'decideUnkillable' as const, params: told.stopFailure } },
-  },
-  on: {
-    'deadline.passed': {
-      guard: isDeadline('stopping'),
-      target: '#cleaning',
-      actions: { type: 'decideUnkillable' as const, params: { pids: [], why: 'its engine did not end in time' } },
-    },
-  },
-};
-
-/** The final state that the decided ending names. */
-const theEnd = endings.map(ending => ({
-  guard: { type: 'endsAs' as const, params: { ending } },
-  target: `#${ending}`,
-}));
-
-const ended = { type: 'endRun' as const, params: stamped };
 
 /** The chart of runs of one kind; its commands are `<kind>.cancel`, `<kind>.suspend` and `<kind>.resume`. */
 export function runMachine(kind: RunKind) {
@@ -166,7 +66,7 @@ export function runMachine(kind: RunKind) {
         invoke: {
           id: 'waitForSlot',
           src: 'waitForSlot',
-          input,
+          input: effectInput,
           onDone: { target: 'preparing', actions: { type: 'admit', params: stamped } },
           onError: afterFailure,
         },
@@ -181,7 +81,13 @@ export function runMachine(kind: RunKind) {
         id: 'preparing',
         description: 'It checks source and repository, runs the hooks before, and makes a destination.',
         meta: { deadlines: ['prepare'] },
-        invoke: { id: 'prepare', src: 'prepare', input, onDone: { target: 'transferring' }, onError: afterFailure },
+        invoke: {
+          id: 'prepare',
+          src: 'prepare',
+          input: effectInput,
+          onDone: { target: 'transferring' },
+          onError: afterFailure,
+        },
         on: {
           ...cancel,
           [suspend]: stopsForUser,
@@ -198,19 +104,8 @@ export function runMachine(kind: RunKind) {
         invoke: {
           id: 'transfer',
           src: 'transfer',
-          input,
-          onDone: [
-            {
-              guard: { type: 'didFail', params: told.transfer },
-              target: 'cleaning',
-              actions: [{ type: 'recordTransfer', params: told.transfer }, { type: 'decideAsStaged' }],
-            },
-            { guard: 'commits', target: 'verifying', actions: { type: 'recordTransfer', params: told.transfer } },
-            {
-              target: 'cleaning',
-              actions: [{ type: 'recordTransfer', params: told.transfer }, { type: 'decideAsStaged' }],
-            },
-          ],
+          input: effectInput,
+          onDone: afterTransfer,
           onError: afterFailure,
         },
         on: {
@@ -222,9 +117,8 @@ export function runMachine(kind: RunKind) {
             { guard: { type: 'drainsBy', params: { choice: 'finish' } }, target: '#finishing', actions: drains },
             stopsForDrain,
           ],
-          'engine.progressed': { actions: { type: 'recordProgress', params: told.progress } },
-          'engine.stalled': { target: 'timing-out', actions: { type: 'decideTimedOut', params: { name: 'stall' } } },
-          'deadline.passed': [timesOut('run'), timesOut('stall')],
+          ...whileMoving,
+          'deadline.passed': timesOut('run'),
         },
       },
       verifying: {
@@ -234,7 +128,7 @@ export function runMachine(kind: RunKind) {
         invoke: {
           id: 'proveCompletion',
           src: 'proveCompletion',
-          input,
+          input: effectInput,
           onDone: { target: 'committing' },
           onError: afterFailure,
         },
@@ -247,12 +141,13 @@ export function runMachine(kind: RunKind) {
         },
       },
       committing: {
+        id: 'committing',
         description: 'It asks for the commit slot, which decides once and for good whether the backup exists.',
         meta: { deadlines: ['committing'] },
         invoke: {
           id: 'commit',
           src: 'commit',
-          input,
+          input: effectInput,
           onDone: [
             { guard: { type: 'isVoid', params: told.slot }, target: 'cleaning', actions: { type: 'decideOverruled' } },
             { target: 'cleaning', actions: { type: 'recordSlot', params: told.slot } },
@@ -266,100 +161,7 @@ export function runMachine(kind: RunKind) {
           'deadline.passed': timesOut('committing'),
         },
       },
-      draining: {
-        description: 'Its agent stops, or somebody suspends it: the engine comes to an end that it can resume from.',
-        initial: 'suspending',
-        states: {
-          finishing: {
-            id: 'finishing',
-            description: 'The engine may end its work while the grace of its agent lasts.',
-            meta: { deadlines: ['drain', 'run'], waitsFor: 'the engine to end before its agent must be gone' },
-            entry: { type: 'countStart', params: stamped },
-            exit: { type: 'countTransferring', params: stamped },
-            invoke: {
-              id: 'transfer',
-              src: 'transfer',
-              input,
-              onDone: [
-                {
-                  guard: { type: 'didFail', params: told.transfer },
-                  target: '#cleaning',
-                  actions: [{ type: 'recordTransfer', params: told.transfer }, { type: 'decideAsStaged' }],
-                },
-                { guard: 'commits', target: '#verifying', actions: { type: 'recordTransfer', params: told.transfer } },
-                {
-                  target: '#cleaning',
-                  actions: [{ type: 'recordTransfer', params: told.transfer }, { type: 'decideAsStaged' }],
-                },
-              ],
-              onError: afterFailure,
-            },
-            on: {
-              ...cancel,
-              [suspend]: stopsForUser,
-              'run.drain': stopsForDrain,
-              'agent.returned': { target: '#transferring', actions: { type: 'forgetDrain' } },
-              'engine.progressed': { actions: { type: 'recordProgress', params: told.progress } },
-              'engine.stalled': {
-                target: '#timing-out',
-                actions: { type: 'decideTimedOut', params: { name: 'stall' } },
-              },
-              'deadline.passed': [
-                {
-                  guard: isDeadline('drain'),
-                  target: 'suspending',
-                  actions: [{ type: 'recordDrainStep', params: stamped }, forDrain],
-                },
-                timesOut('run'),
-                timesOut('stall'),
-              ],
-            },
-          },
-          suspending: {
-            id: 'suspending',
-            description: 'The engine was asked to stop at the next place that it can resume from.',
-            meta: { deadlines: ['suspending'], waitsFor: 'the engine to stop at a place that it can resume from' },
-            invoke: {
-              id: 'suspendEngine',
-              src: 'suspendEngine',
-              input,
-              onDone: [...stopped, { target: 'stopping' }],
-              onError: { target: 'stopping' },
-            },
-            on: {
-              ...cancel,
-              'agent.returned': {
-                guard: { type: 'isSuspendedBy', params: { whom: 'drain' } },
-                actions: { type: 'forgetSuspension' },
-              },
-              'deadline.passed': { guard: isDeadline('suspending'), target: 'stopping' },
-            },
-          },
-          stopping: {
-            id: 'stopping',
-            description: 'The engine did not stop when asked, and is made to.',
-            meta: { deadlines: ['stopping'], waitsFor: 'the last process of its engine to end' },
-            invoke: {
-              id: 'stopEngine',
-              src: 'stopEngine',
-              input,
-              onDone: [
-                ...stopped,
-                { target: '#cleaning', actions: { type: 'decideUnkillable', params: told.survivors } },
-              ],
-              onError: { target: '#cleaning', actions: { type: 'decideUnkillable', params: told.stopFailure } },
-            },
-            on: {
-              ...cancel,
-              'agent.returned': {
-                guard: { type: 'isSuspendedBy', params: { whom: 'drain' } },
-                actions: { type: 'forgetSuspension' },
-              },
-              'deadline.passed': stopLadder.on['deadline.passed'],
-            },
-          },
-        },
-      },
+      draining: drainingState(kind),
       suspended: {
         id: 'suspended',
         description: 'Nothing of it runs; what was stored is kept, and it goes on from there.',
@@ -391,7 +193,7 @@ export function runMachine(kind: RunKind) {
         invoke: {
           id: 'reattach',
           src: 'reattach',
-          input,
+          input: effectInput,
           onDone: [
             { guard: { type: 'isThere', params: told.reattached }, target: 'transferring' },
             {
@@ -434,90 +236,10 @@ export function runMachine(kind: RunKind) {
           ],
         },
       },
-      cancelling: {
-        id: 'cancelling',
-        description: 'It was cancelled: its engine is being stopped.',
-        ...stopLadder,
-      },
-      'timing-out': {
-        id: 'timing-out',
-        description: 'A deadline passed: its engine is being stopped.',
-        ...stopLadder,
-      },
-      cleaning: {
-        id: 'cleaning',
-        description:
-          'Its work is over; before it says how it ended, the commit slot is settled and what it left is removed.',
-        initial: 'choosing',
-        states: {
-          choosing: {
-            description: 'Passed through: is the commit slot still open?',
-            always: [{ guard: 'slotIsOpen', target: 'settling' }, { target: 'removing' }],
-          },
-          settling: {
-            description:
-              'It voids the commit slot, so that nothing of it can be listed later, or finds that it was committed.',
-            meta: { deadlines: ['settling'], waitsFor: 'its repository to say what the commit slot holds' },
-            invoke: {
-              id: 'settleSlot',
-              src: 'settleSlot',
-              input,
-              onDone: { target: 'removing', actions: { type: 'recordSlot', params: told.slot } },
-              onError: { target: 'removing', actions: { type: 'decideUnsettled', params: told.slotFailure } },
-            },
-            on: {
-              'deadline.passed': {
-                guard: isDeadline('settling'),
-                target: 'removing',
-                actions: { type: 'decideUnsettled', params: { why: 'its repository did not answer in time' } },
-              },
-            },
-          },
-          removing: {
-            description: 'It removes its temporary files and locks, and runs the hooks after.',
-            meta: { deadlines: ['removing'] },
-            invoke: {
-              id: 'cleanUp',
-              src: 'cleanUp',
-              input,
-              onDone: theEnd.map(end => ({ ...end, actions: { type: 'recordKept', params: told.kept } })),
-              onError: theEnd.map(end => ({ ...end, actions: { type: 'recordKept', params: told.cleanUpFailure } })),
-            },
-            on: {
-              'deadline.passed': theEnd.map(end => ({
-                ...end,
-                actions: { type: 'recordKept', params: { kept: ['what it left was not removed in time'] } },
-              })),
-            },
-          },
-        },
-      },
-      completed: { id: 'completed', type: 'final', description: 'It did all that was asked.', entry: ended },
-      partial: {
-        id: 'partial',
-        type: 'final',
-        description: 'It did what it could; what is missing is listed.',
-        entry: ended,
-      },
-      cancelled: {
-        id: 'cancelled',
-        type: 'final',
-        description: 'It was cancelled; nothing of it runs or is listed.',
-        entry: ended,
-      },
-      'timed-out': {
-        id: 'timed-out',
-        type: 'final',
-        description: 'A deadline ended it; nothing of it runs or is listed.',
-        entry: ended,
-      },
-      failed: { id: 'failed', type: 'final', description: 'It could not be done; the reason says why.', entry: ended },
-      lost: {
-        id: 'lost',
-        type: 'final',
-        description: 'Its host or its engine went away and nobody knows how it ended.',
-        entry: ended,
-      },
+      cancelling: { id: 'cancelling', description: 'It was cancelled: its engine is being stopped.', ...stopLadder },
+      'timing-out': { id: 'timing-out', description: 'A deadline passed: its engine is being stopped.', ...stopLadder },
+      cleaning: cleaningState,
+      ...finalStates,
     },
   });
 }

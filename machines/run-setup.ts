@@ -45,6 +45,7 @@ export const runs = setup({
     drainsBy: ({ context }, { choice }: { choice: string }) => context.policy.onDrain === choice,
     isDrained: ({ context }) => context.drain !== null,
     isSuspendedBy: ({ context }, { whom }: { whom: 'user' | 'drain' }) => context.suspendedBy === whom,
+    isNotSuspendedByUser: ({ context }) => context.suspendedBy !== 'user',
     isSuspendedByUserInDrain: ({ context }) => context.suspendedBy === 'user' && context.drain !== null,
     mayContinueStaged: ({ context }, { whom }: { whom: 'user' | 'drain' }) =>
       context.suspendedBy === whom && context.staged !== null,
