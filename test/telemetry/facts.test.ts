@@ -1,0 +1,18 @@
+import { readFile } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+import { facts, factsTable } from '../../src/telemetry/facts.ts';
+
+test('docs/facts.md has the table of every fact with its fields', async () => {
+  const text = await readFile(new URL('../../docs/facts.md', import.meta.url), 'utf8');
+  const written = text.split('\n').filter(line => line.startsWith('|'));
+  expect(written.length).toBe(Object.keys(facts).length + 2);
+  expect(written.join('\n')).toBe(factsTable());
+});
+
+test('every fact that the observer may tell is in the table, with a message of its own', async () => {
+  const source = await readFile(new URL('../../src/core/observer.ts', import.meta.url), 'utf8');
+  const told = [...source.matchAll(/^ {2}fact: '([^']+)';$/gm)].map(match => match[1]);
+  expect(told.length).toBeGreaterThan(10);
+  expect(Object.keys(facts).sort()).toEqual(told.sort());
+  expect(new Set(Object.values(facts).map(({ message }) => message)).size).toBe(told.length);
+});
