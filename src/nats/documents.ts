@@ -1,6 +1,6 @@
 /** JSON documents in a bucket, one a key, changed by compare-and-set. What plans and the catalog are kept by. */
 import type { Link } from './connection.ts';
-import { JetStreamRefusal, publish, readMessage, refusals } from './jetstream.ts';
+import { isOvertaken, publish, readMessage } from './jetstream.ts';
 import { streamOf, subjectOf } from './names.ts';
 import { patiently } from './patience.ts';
 import { readStream } from './stream-read.ts';
@@ -60,7 +60,7 @@ export class Documents<T> {
           await publish(this.#link, subjectOf(this.#bucket, key), JSON.stringify(next), options);
           return next;
         } catch (error) {
-          if (!(error instanceof JetStreamRefusal && error.code === refusals.wrongLastSequence)) throw error;
+          if (!isOvertaken(error)) throw error;
         }
       }
     });

@@ -12,6 +12,8 @@ export const refusals = {
   consumerNotFound: 10014,
   messageNotFound: 10037,
   wrongLastSequence: 10071,
+  /** The same, from replicated streams of newer servers, which do not say the sequence. */
+  wrongLastSequenceUnsaid: 10164,
   storeFailed: 10077,
   insufficientResources: 10023,
   storageExceeded: 10047,
@@ -43,6 +45,12 @@ export function isTransient(error: unknown): boolean {
 /** True when nobody took the request, so that it cannot have had an effect. */
 export function isUntaken(error: unknown): boolean {
   return error instanceof RequestError && error.isNoResponders();
+}
+
+/** True when a publish named another last message of its subject than the stream has. */
+export function isOvertaken(error: unknown): boolean {
+  if (!(error instanceof JetStreamRefusal)) return false;
+  return error.code === refusals.wrongLastSequence || error.code === refusals.wrongLastSequenceUnsaid;
 }
 
 const decoder = new TextDecoder();

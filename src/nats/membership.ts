@@ -11,7 +11,7 @@ import { AnswerError } from '../core/answer-error.ts';
 import type { Lease, Member, Membership } from '../runtime/membership.ts';
 import { ClusterOffset } from './cluster-offset.ts';
 import type { Link } from './connection.ts';
-import { isTransient, JetStreamRefusal, type Kept, publish, readMessage, refusals } from './jetstream.ts';
+import { isOvertaken, isTransient, type Kept, publish, readMessage } from './jetstream.ts';
 import { type Names, streamOf, subjectOf } from './names.ts';
 import { openFeed } from './ordered-feed.ts';
 import { patiently } from './patience.ts';
@@ -202,7 +202,7 @@ export class NatsMembership implements Membership {
       this.#revision = (await publish(this.#link, this.#subject(), JSON.stringify(stored), options)).seq;
       return true;
     } catch (error) {
-      if (error instanceof JetStreamRefusal && error.code === refusals.wrongLastSequence) return false;
+      if (isOvertaken(error)) return false;
       throw error;
     }
   }

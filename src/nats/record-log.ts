@@ -22,7 +22,10 @@ function isRecord(value: unknown): value is ActorRecord {
   return typeof value === 'object' && value !== null && 'after' in value && 'write' in value && 'state' in value;
 }
 
-/** Reads messages in the log's order and lets the effective ones through. */
+/**
+ * Reads messages in the log's order and lets the effective ones through. Whoever writes names an effective revision, so
+ * a record is overtaken exactly when it names one before the newest.
+ */
 export class EffectiveLog {
   readonly #replicated: boolean;
   /** The newest effective revision of each subject. */
@@ -30,6 +33,11 @@ export class EffectiveLog {
 
   constructor(replicated: boolean) {
     this.#replicated = replicated;
+  }
+
+  /** Says which revision of a subject is the newest effective one before what comes. */
+  start(subject: string, revision: number): void {
+    this.#newest.set(subject, revision);
   }
 
   take(message: Kept): StoredRecord | undefined {
@@ -40,9 +48,8 @@ export class EffectiveLog {
       this.#newest.delete(subject);
       return undefined;
     }
-    const newest = this.#newest.get(subject);
     // The oldest that is kept has nothing before it to be judged by.
-    if (newest !== undefined && stored.record.after !== newest && message.seq !== newest) return undefined;
+    if (stored.record.after < (this.#newest.get(subject) ?? 0)) return undefined;
     this.#newest.set(subject, stored.revision);
     return stored;
   }

@@ -13,12 +13,13 @@ import { FailureError } from '../core/failure.ts';
 import { type ActorRecord, keyOf, recordBytesMax } from '../runtime/record.ts';
 import type { AppendOutcome, RecordStore, StoredRecord } from '../runtime/record-store.ts';
 import type { Link } from './connection.ts';
-import { isTransient, JetStreamRefusal, publish, readMessage, refusals } from './jetstream.ts';
+import { isOvertaken, isTransient, JetStreamRefusal, publish, readMessage, refusals } from './jetstream.ts';
 import { type Names, streamOf, subjectOf } from './names.ts';
 import { openFeed } from './ordered-feed.ts';
 import { patiently } from './patience.ts';
 import { readHistory } from './record-history.ts';
 import { decodeRecord, EffectiveLog } from './record-log.ts';
+import { newestEffective, walkFrom } from './record-walk.ts';
 import { readStream } from './stream-read.ts';
 
 const putTimeoutMs = 1_000;
@@ -61,84 +62,43 @@ export class NatsRecordStore implements RecordStore {
         if (!this.#replicated) return { outcome: 'effective', revision: ack.seq };
       } catch (error) {
         if (!isRetried(error)) throw error;
-        if (!isWrongLast(error)) await sleep(retryMs);
+        if (!isOvertaken(error)) await sleep(retryMs);
       }
-      const resolved = await this.#resolve(record, subject, signal);
+      const resolved = await this.#untilAnswered(() => this.#resolve(record, subject), signal);
       if ('outcome' in resolved) return resolved;
       after = resolved.after;
     }
   }
 
-  /** What became of a write: done, overtaken, or (with what it must follow) not taken yet. */
-  async #resolve(
-    record: ActorRecord,
-    subject: string,
-    signal: AbortSignal | undefined,
-  ): Promise<AppendOutcome | { after: number }> {
-    const newest = await this.#untilAnswered(
-      () => readMessage(this.#link, this.#stream, { last_by_subj: subject }),
-      signal,
-    );
-    const stored = newest && decodeRecord(newest);
-    if (!newest || !stored) {
-      if (record.after === 0) return { after: newest?.seq ?? 0 };
-      throw gone(record);
-    }
-    if (!this.#replicated && isOwn(record, stored)) return { outcome: 'effective', revision: stored.revision };
-    if (stored.revision === record.after) return { after: record.after };
-    const first =
-      record.after === 0
-        ? (await this.#collectLog(subject, signal)).find(each => isOwn(record, each))
-        : await this.#firstAfter(record, subject, signal);
-    if (first && isOwn(record, first)) return { outcome: 'effective', revision: first.revision };
-    return { outcome: 'superseded', by: stored };
-  }
-
-  /** The first record in the log's order that follows the same revision. */
-  async #firstAfter(
-    record: ActorRecord,
-    subject: string,
-    signal: AbortSignal | undefined,
-  ): Promise<StoredRecord | undefined> {
-    let seq = record.after + 1;
-    for (;;) {
-      const query = { seq, next_by_subj: subject };
-      const next = await this.#untilAnswered(() => readMessage(this.#link, this.#stream, query), signal);
-      if (!next) return undefined;
-      const stored = decodeRecord(next);
-      if (stored?.record.after === record.after) return stored;
-      seq = next.seq + 1;
-    }
+  /** What became of a write: done, overtaken, or not taken yet, and then which message it must follow to be. */
+  async #resolve(record: ActorRecord, subject: string): Promise<AppendOutcome | { after: number }> {
+    const { chain, last } = await walkFrom(this.#link, this.#stream, subject, record.after);
+    const own = chain.find(each => isOwn(record, each));
+    if (own) return { outcome: 'effective', revision: own.revision };
+    const newest = last && decodeRecord(last);
+    const overtaking = newest && chain.at(-1);
+    if (overtaking) return { outcome: 'superseded', by: overtaking };
+    // The key is new, or ends in a tombstone, and nothing counts yet.
+    if (record.after === 0) return { after: last?.seq ?? 0 };
+    if (!newest) throw gone(record);
+    // The store lost the revision itself, with its newest writes.
+    if (newest.revision < record.after) return { outcome: 'superseded', by: newest };
+    // Nothing follows it but, in a replicated bucket, writes that were overtaken themselves.
+    return { after: newest.revision };
   }
 
   async read(kind: string, id: string): Promise<StoredRecord | undefined> {
     const subject = subjectOf(this.#bucket, keyOf({ kind, id }));
-    if (!this.#replicated) {
-      const newest = await patiently('the records', () =>
-        readMessage(this.#link, this.#stream, { last_by_subj: subject }),
-      );
+    return patiently('the records', async () => {
+      if (this.#replicated) return newestEffective(this.#link, this.#stream, subject);
+      const newest = await readMessage(this.#link, this.#stream, { last_by_subj: subject });
       return newest && decodeRecord(newest);
-    }
-    return (await this.#collect(subject, 'all')).at(-1);
+    });
   }
 
   async *list(kind?: string): AsyncIterable<StoredRecord> {
     const filter = subjectOf(this.#bucket, kind === undefined ? '>' : `${kind}.>`);
     yield* await this.#collect(filter, this.#replicated ? 'all' : 'last-per-subject');
-  }
-
-  /** All effective records that the bucket keeps of one actor, oldest first. */
-  #collectLog(subject: string, signal: AbortSignal | undefined): Promise<StoredRecord[]> {
-    return this.#untilAnswered(async () => {
-      const found: StoredRecord[] = [];
-      const log = new EffectiveLog(this.#replicated);
-      await readStream(this.#link, this.#stream, { filter: subject, from: 'all' }, message => {
-        const stored = log.take(message);
-        if (stored) found.push(stored);
-        return true;
-      });
-      return found;
-    }, signal);
   }
 
   /** The newest effective record of each key under a filter. */
@@ -217,13 +177,9 @@ function isOwn(record: ActorRecord, stored: StoredRecord): boolean {
   return write.incarnation === record.write.incarnation && write.n === record.write.n;
 }
 
-function isWrongLast(error: unknown): boolean {
-  return error instanceof JetStreamRefusal && error.code === refusals.wrongLastSequence;
-}
-
 /** A full or failing store refuses for now: its room may come back, and the write is not lost meanwhile. */
 function isRetried(error: unknown): boolean {
-  if (isTransient(error) || isWrongLast(error)) return true;
+  if (isTransient(error) || isOvertaken(error)) return true;
   const full: number[] = [refusals.storeFailed, refusals.insufficientResources, refusals.storageExceeded];
   return error instanceof JetStreamRefusal && full.includes(error.code);
 }

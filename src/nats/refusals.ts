@@ -1,7 +1,7 @@
 /** The messages that had no effect, one subject a refusal, in a bounded stream: the oldest go first. */
 import type { Refusal, Refusals } from '../runtime/mailboxes.ts';
 import type { Link } from './connection.ts';
-import { JetStreamRefusal, publish, readMessage, refusals } from './jetstream.ts';
+import { isOvertaken, publish, readMessage } from './jetstream.ts';
 import type { Names } from './names.ts';
 import { patiently } from './patience.ts';
 
@@ -21,7 +21,7 @@ export class NatsRefusals implements Refusals {
       await patiently('the refusals', () => publish(this.#link, subject, payload, { timeoutMs: 1_000, after: 0 }));
     } catch (error) {
       // It is there already: recorded once for a token.
-      if (error instanceof JetStreamRefusal && error.code === refusals.wrongLastSequence) return;
+      if (isOvertaken(error)) return;
       throw error;
     }
   }
