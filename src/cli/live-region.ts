@@ -1,6 +1,7 @@
 /** The last lines of a terminal, drawn again in place. Lines that are printed meanwhile go above them. */
+import { stripVTControlCharacters } from 'node:util';
 import type { Output } from './environment.ts';
-import { fitTo } from './width.ts';
+import { fitTo, widthOf } from './width.ts';
 
 const clearBelow = '\u001b[0J';
 
@@ -17,9 +18,12 @@ export class LiveRegion {
     return (this.#output.columns ?? 80) - 1;
   }
 
-  /** Replaces what was drawn. Lines with colours must fit by themselves; others are cut. */
+  /** Replaces what was drawn. Lines that are too wide are cut, and lose their colours then. */
   draw(lines: readonly string[]): void {
-    const shown = lines.map(line => (line.includes('\u001b') ? line : fitTo(line, this.columns)));
+    const shown = lines.map(line => {
+      const bare = stripVTControlCharacters(line);
+      return widthOf(bare) <= this.columns ? line : fitTo(bare, this.columns);
+    });
     this.#output.write(`${this.#start()}${shown.map(line => `${line}\n`).join('')}`);
     this.#drawn = lines.length;
   }

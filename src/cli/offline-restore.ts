@@ -74,10 +74,10 @@ async function newest(repository: Repository): Promise<StoredBackup> {
 
 async function listThem(session: Session, repository: Repository, id: string | undefined): Promise<number> {
   const { backups, damagedSlots } = await listBackups(repository);
+  if (id !== undefined) await findBackup(repository, id);
   const shown = backups.filter(backup => id === undefined || backup.id === id);
   session.result({ ok: true, backups: shown, damagedSlots }, () => session.print(...tableLines(columns, shown)));
   if (damagedSlots.length > 0) session.say(`slots that cannot be read: ${damagedSlots.map(printable).join(', ')}`);
-  if (id !== undefined && shown.length === 0) await findBackup(repository, id);
   return exitStatus.done;
 }
 

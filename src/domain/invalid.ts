@@ -31,8 +31,9 @@ function linesOf(issue: Issue, above: Path, schema: z.core.$ZodType | undefined,
   if (issue.code === 'invalid_union') {
     const branch = likeliest(issue.errors);
     if (branch) return branch.flatMap(inner => linesOf(inner, path, schema, value));
-    const chosen = 'discriminator' in issue && issue.discriminator;
-    if (chosen) return [line([...path, String(chosen)], 'has a value that is not known')];
+    // No branch was tried: the field that chooses one, which the path ends in, has a value that none has.
+    if (value !== undefined && at(value, path) === undefined) return [line(path, 'is missing')];
+    return [line(path, `must be ${literalsAt(schema, path).join(' or ') || 'one of the known kinds'}`)];
   }
   if (issue.code === 'invalid_type') {
     const missing = value !== undefined && at(value, path) === undefined;
@@ -83,6 +84,12 @@ function shapesAt(schema: z.core.$ZodType, path: Path): Record<string, z.core.$Z
     default:
       return [];
   }
+}
+
+/** The values that a field at a path may have, where its schemas are literals. */
+function literalsAt(schema: z.core.$ZodType | undefined, path: Path): string[] {
+  const shapes = schema ? shapesAt(schema, path.slice(0, -1)) : [];
+  return shapes.flatMap(shape => [...(shape[String(path.at(-1))]?._zod.values ?? [])].map(String));
 }
 
 function at(value: unknown, path: Path): unknown {

@@ -1,5 +1,5 @@
 /** A command service that answers as a test says, over a real nats-server. */
-import { connect, type NatsConnection } from 'nats';
+import { connect, type Msg, type NatsConnection } from 'nats';
 import { AnswerError } from '../../src/core/answer-error.ts';
 
 type Handler = (input: Record<string, unknown>) => object | Promise<object>;
@@ -18,21 +18,20 @@ export async function startFakeService(url: string, prefix = 'reeve'): Promise<F
   const connection: NatsConnection = await connect({ servers: url });
   const asked: FakeService['asked'] = [];
   let table: Record<string, Handler> = {};
-  connection.subscribe(`${prefix}.cmd.>`, {
-    callback: async (_error, message) => {
-      const command = message.subject.split('.').slice(2).join('.');
-      const input = message.json<Record<string, unknown>>();
-      asked.push([command, input]);
-      try {
-        const handler = table[command];
-        if (!handler) throw new AnswerError('invalid', `no command ${command}`);
-        message.respond(JSON.stringify({ ok: true, ...(await handler(input)) }));
-      } catch (error) {
-        const { code, message: text, hint } = error as AnswerError;
-        message.respond(JSON.stringify({ ok: false, error: { code, message: text, hint } }));
-      }
-    },
-  });
+  const answer = async (message: Msg) => {
+    const command = message.subject.split('.').slice(2).join('.');
+    const input = message.json<Record<string, unknown>>();
+    asked.push([command, input]);
+    try {
+      const handler = table[command];
+      if (!handler) throw new AnswerError('invalid', `no command ${command}`);
+      message.respond(JSON.stringify({ ok: true, ...(await handler(input)) }));
+    } catch (error) {
+      const { code, message: text, hint } = error as AnswerError;
+      message.respond(JSON.stringify({ ok: false, error: { code, message: text, hint } }));
+    }
+  };
+  connection.subscribe(`${prefix}.cmd.>`, { callback: (_error, message) => void answer(message) });
   await connection.flush();
   return {
     asked,

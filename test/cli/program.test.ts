@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
 import type { UpOptions } from '../../src/cli/environment.ts';
-import { buildProgram } from '../../src/cli/program.ts';
 import { freePort } from '../support/nats-server.ts';
-import { reeve, startReeve } from './run-reeve.ts';
+import { commandNames, reeve, startReeve } from './run-reeve.ts';
 
 test('a mistyped command is wrong usage, and the nearest one is named', async () => {
   const ran = await reeve(['bakcup', 'photos']);
@@ -34,10 +33,7 @@ test.each([
 });
 
 test('every command has help with examples, or subcommands that have', async () => {
-  const names: string[] = [];
-  buildProgram(silent(), () => undefined).commands.forEach(command => {
-    names.push(command.name());
-  });
+  const names = commandNames();
   expect(names.length).toBeGreaterThan(15);
   for (const name of names) {
     const ran = await reeve([name, '--help']);
@@ -118,8 +114,3 @@ test('without --nats the embedded server of the state directory is asked', async
   expect((await running.ended).status).toBe(3);
   expect(asked).toEqual(['/home/somebody/.local/state/reeve']);
 });
-
-function silent(): Parameters<typeof buildProgram>[0] {
-  const nothing = { write: () => undefined, isTTY: false, columns: undefined };
-  return { stdout: nothing, stderr: nothing, version: '0' } as unknown as Parameters<typeof buildProgram>[0];
-}

@@ -1,6 +1,6 @@
 /** Runs command lines in-process, with an environment of the test's own: what was printed, and the exit status. */
 import type { AgentOptions, Environment, Output, UpOptions } from '../../src/cli/environment.ts';
-import { runCommandLine } from '../../src/cli/program.ts';
+import { buildProgram, runCommandLine } from '../../src/cli/program.ts';
 import { SystemClock } from '../../src/runtime/system-clock.ts';
 
 export interface Ran {
@@ -88,4 +88,25 @@ function written(columns: number | undefined): Output & { text: string } {
       this.text += text;
     },
   };
+}
+
+/** Names of the top level's commands, as the program has them. */
+export function commandNames(): string[] {
+  const nothing = { write: () => undefined, isTTY: false, columns: undefined };
+  const missing = () => Promise.reject(new Error('not in this test'));
+  const environment: Environment = {
+    stdout: nothing,
+    stderr: nothing,
+    variables: {},
+    directory: '/',
+    home: '/',
+    platform: 'linux',
+    version: '0',
+    clock: new SystemClock(),
+    onInterrupt: () => () => undefined,
+    embeddedUrl: missing,
+    up: missing,
+    agent: missing,
+  };
+  return buildProgram(environment, () => undefined).commands.map(command => command.name());
 }

@@ -1,0 +1,32 @@
+/** What can be done once something is backed up: the lines that `reeve up` ends its first backup with. Pure. */
+import { printable } from '../core/printable.ts';
+
+export interface FirstBackup {
+  /** Name of the plan. */
+  plan: string;
+  /** Id of the backup; undefined when it did not complete. */
+  backup: string | undefined;
+  /** Path of the repository. */
+  repository: string;
+  /** URL of NATS, where the commands need it told (another than the one that they find by themselves). */
+  nats: string | undefined;
+}
+
+/** Commands to try next, aligned, each with what it does. */
+export function nextSteps({ plan, backup, repository, nats }: FirstBackup): string[] {
+  const reeve = nats === undefined ? 'reeve' : `reeve --nats ${nats}`;
+  const steps: [string, string][] = [
+    [`${reeve} backups`, 'what can be restored'],
+    [`${reeve} restore --plan ${plan} --to DIR --wait`, 'get it back, into a new directory'],
+    [`${reeve} backup ${plan} --wait`, 'back up again: only what changed is stored'],
+    [`${reeve} watch`, 'each step of every actor, as it happens'],
+    [`${reeve} history ${backup ?? 'ID'}`, 'what became of a run, and why'],
+    [`reeve restore --repository ${repository} --to DIR`, 'with nothing but the repository'],
+    ['nats pub reeve.actor.backup.ID \'{"type":"backup.cancel"}\'', 'command an actor from any NATS client'],
+  ];
+  const width = Math.max(...steps.map(([command]) => command.length));
+  return [
+    'Next, in another terminal:',
+    ...steps.map(([command, what]) => `  ${printable(command.padEnd(width))}  # ${what}`),
+  ];
+}

@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { AnswerError } from '../../src/core/answer-error.ts';
+import { connectClient } from '../../src/nats/client.ts';
+import { type FakeService, startFakeService } from '../cli/fake-service.ts';
+import { eventually } from '../support/eventually.ts';
+import { freePort, startNatsServer, type TestServer } from '../support/nats-server.ts';
+
+let server: TestServer;
+let service: FakeService;
+
+beforeAll(async () => {
+  server = await startNatsServer();
+  service = await startFakeService(server.url);
+});
+afterAll(async () => {
+  await service?.close();
+  await server?.stop();
+});
+
+test('an answer is its object; ok: false is thrown as the error that it says', async () => {
+  const client = await connectClient({ url: server.url });
+  service.answers({
+    'plan.get': input => ({ got: input }),
+    'plan.delete': () => {
+      throw new AnswerError('conflict', 'in use', 'delete its backups first');
+    },
+  });
+  expect(await client.request('plan.get', { name: 'x' })).toEqual({ ok: true, got: { name: 'x' } });
+  await expect(client.request('plan.delete')).rejects.toMatchObject({
+    code: 'conflict',
+    message: 'in use',
+    hint: 'delete its backups first',
+  });
+  await client.close();
+});
+
+test('nobody who serves is unavailable at once, and no answer is so after the timeout', async () => {
+  const client = await connectClient({ url: server.url, prefix: 'nobody' });
+  await expect(client.request('plan.get')).rejects.toMatchObject({
+    code: 'unavailable',
+    message: expect.stringContaining('no agent answers'),
+  });
+  await client.close();
+  const patient = await connectClient({ url: server.url, timeoutMs: 100 });
+  service.answers({ 'plan.get': () => new Promise(() => undefined) });
+  await expect(patient.request('plan.get')).rejects.toMatchObject({
+    code: 'unavailable',
+    message: 'no answer to plan.get came within 0.1 s',
+  });
+  await patient.close();
+});
+
+test('a server that is away is unavailable, and its password is not shown', async () => {
+  const url = `nats://user:secret@127.0.0.1:${await freePort()}`;
+  const error: unknown = await connectClient({ url }).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(AnswerError);
+  expect(error).toMatchObject({ code: 'unavailable' });
+  expect(String(error)).not.toContain('secret');
+});
+
+test('credentials that are refused are told as such', async () => {
+  const guarded = await startNatsServer({ args: ['--user', 'a', '--pass', 'b'] });
+  try {
+    await expect(connectClient({ url: guarded.url })).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringContaining('refused the credentials'),
+    });
+  } finally {
+    await guarded.stop();
+  }
+});
+
+test('events and progress of one actor, or of all, come as values until they are ended; what is not JSON is ignored', async () => {
+  const client = await connectClient({ url: server.url });
+  const seen: unknown[] = [];
+  const end = client.onEvent(record => seen.push(record), { kind: 'backup', id: 'a' });
+  client.onEvent(record => seen.push(['all', record]));
+  client.onProgress((actor, progress) => seen.push([actor, progress]));
+  await eventually('a first event', () => {
+    service.tell('reeve.event.backup.a', { n: 0 });
+    return seen.length > 0;
+  });
+  seen.length = 0;
+  service.tell('reeve.event.backup.b', { n: 1 });
+  service.tell('reeve.event.backup.a', { n: 2 });
+  service.tell('reeve.progress.backup.a', { n: 3 });
+  await eventually('all of them', () => JSON.stringify(seen).includes('"n":3'));
+  const later = seen.filter(value => !JSON.stringify(value).includes('"n":0'));
+  expect(later).toHaveLength(4);
+  expect(later).toEqual(
+    expect.arrayContaining([['all', { n: 1 }], { n: 2 }, ['all', { n: 2 }], [{ kind: 'backup', id: 'a' }, { n: 3 }]]),
+  );
+  end();
+  seen.length = 0;
+  service.tell('reeve.event.backup.a', { n: 4 });
+  await eventually('the one that is left', () => seen.length > 0);
+  expect(seen).toEqual([['all', { n: 4 }]]);
+  await client.close();
+});
