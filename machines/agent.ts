@@ -128,6 +128,7 @@ export const agentMachine = setup({
   actors: agentEffects,
   guards: {
     isShuttingDown: ({ context }) => context.drain?.afterwards === 'stop',
+    isStaying: ({ context }) => context.drain?.afterwards === 'stay',
     isOverdue: ({ context }, { name }: { name: string }) => name === 'drain' && context.drain !== null,
     isOverdueShutdown: ({ context }, { name }: { name: string }) =>
       name === 'drain' && context.drain?.afterwards === 'stop',
@@ -173,7 +174,7 @@ export const agentMachine = setup({
       on: { 'agent.shutdown': shutsDown, 'agent.fenced': isFenced },
     },
     running: {
-      description: 'It takes work.',
+      description: 'It takes work, and runs what is its to run.',
       meta: { waitsFor: 'work, or to be drained' },
       invoke: {
         id: 'takeWork',
@@ -207,7 +208,7 @@ export const agentMachine = setup({
             ],
           },
           on: {
-            'agent.shutdown': { actions: { type: 'stopAfterwards' } },
+            'agent.shutdown': { guard: 'isStaying', actions: { type: 'stopAfterwards' } },
             'deadline.passed': [
               {
                 guard: { type: 'isOverdueShutdown', params: passed },

@@ -41,7 +41,7 @@ export const cleaningState = runs.createStateConfig({
   initial: 'choosing',
   states: {
     choosing: {
-      description: 'Passed through: is the commit slot still open?',
+      description: 'It is passed through at once: the commit slot is settled first where it is still open.',
       always: [{ guard: 'slotIsOpen', target: 'settling' }, { target: 'removing' }],
     },
     settling: {
