@@ -111,10 +111,17 @@ describe('apply', () => {
     expect(service.asked).toEqual([]);
   });
 
-  test('with --dry-run it needs no cluster', async () => {
+  test('with --dry-run the cluster is asked and changes nothing; when it is away, that is said', async () => {
     await writeFile(join(directory, 'one.yaml'), plan);
-    const ran = await run(['apply', '-f', 'one.yaml', '--dry-run', '--nats', 'nats://127.0.0.1:1']);
-    expect(ran).toMatchObject({ status: 0, stdout: 'plan photos is right; not applied (--dry-run)\n' });
+    service.answers({ 'plan.put': input => ({ name: input.name, revision: 0, warnings: [] }) });
+    expect(await run(['apply', '-f', 'one.yaml', '--dry-run'])).toMatchObject({
+      status: 0,
+      stdout: 'plan photos is right; not applied (--dry-run)\n',
+    });
+    expect(service.asked).toEqual([['plan.put', expect.objectContaining({ name: 'photos', dryRun: true })]]);
+    const away = await run(['apply', '-f', 'one.yaml', '--dry-run', '--nats', 'nats://127.0.0.1:1']);
+    expect(away).toMatchObject({ status: 3, stdout: '' });
+    expect(away.stderr).toContain('right by themselves');
   });
 
   test('a file that is not there is invalid', async () => {
@@ -180,18 +187,23 @@ describe('actors', () => {
         state: 'pending',
         why: 'it is queued',
         waitsFor: 'a slot',
-        until: '2026-01-01T00:00:00.000Z',
+        until: { deadline: 'pending', at: '2026-01-01T00:00:00.000Z' },
         canTake: ['backup.cancel'],
       }),
-      'actor.logs': () => ({ text: 'one\u001b]0;x\ntwo\n' }),
+      'actor.logs': () => ({ text: 'one\u001b]0;x\ntwo \\x1b\n' }),
       'actor.send': () => ({ state: 'cancelling' }),
     });
     expect((await run(['history', 'backup/photos-1', '--limit', '2'])).stdout).toContain('a\\nb');
     expect(service.asked.at(-1)).toEqual(['actor.history', { kind: 'backup', id: 'photos-1', limit: 2 }]);
+    await run(['explain', 'backup/photos-1', '--command', 'backup.resume']);
+    expect(service.asked.at(-1)).toEqual([
+      'actor.explain',
+      { kind: 'backup', id: 'photos-1', command: { type: 'backup.resume' } },
+    ]);
     expect((await run(['explain', 'backup/photos-1'])).stdout).toBe(
-      'state:      pending\nwhy:        it is queued\nwaits for:  a slot\nuntil:      2026-01-01 00:00:00Z\ncan take:   backup.cancel\n',
+      'state:      pending\nwhy:        it is queued\nwaits for:  a slot\nuntil:      2026-01-01 00:00:00Z (deadline pending)\ncan take:   backup.cancel\n',
     );
-    expect((await run(['logs', 'backup/photos-1'])).stdout).toBe('one\\x1b]0;x\ntwo\n');
+    expect((await run(['logs', 'backup/photos-1'])).stdout).toBe('one\\x1b]0;x\ntwo \\x1b\n');
     expect((await run(['send', 'backup/photos-1', '{"type":"backup.cancel"}'])).stdout).toBe(
       '{"state":"cancelling"}\n',
     );
@@ -220,6 +232,15 @@ describe('the cluster', () => {
     expect((await run(['undrain', 'nas-1'])).stdout).toBe('agent nas-1 works again\n');
     expect((await run(['agents', 'shutdown', 'nas-1', '--note', 'bye'])).stdout).toBe('agent nas-1 is shutting down\n');
     expect(service.asked.at(-1)).toEqual(['agent.shutdown', { agent: 'nas-1', note: 'bye' }]);
+  });
+
+  test('an agent that is not there is not found, and the nearest one is named', async () => {
+    service.answers({ 'agent.list': () => ({ agents: [{ name: 'nas-1' }] }) });
+    const ran = await run(['drain', 'nsa-1']);
+    expect(ran.status).toBe(1);
+    expect(ran.stderr).toContain('no agent is called "nsa-1"');
+    expect(ran.stderr).toContain('did you mean nas-1?');
+    expect(service.asked).toEqual([['agent.list', {}]]);
   });
 
   test('plans are listed, shown as YAML that can be applied again, and deleted', async () => {

@@ -24,7 +24,7 @@ export function addApply(program: Command, cli: Cli): void {
       'Checks all documents, and puts them only if every one is right. With `-o json` prints one array of answers.',
     )
     .requiredOption('-f, --file <path>', 'file, or directory of .yaml files; may be given several times', eachOption)
-    .option('--dry-run', 'check only, put nothing; needs no cluster')
+    .option('--dry-run', 'check only, put nothing')
     .addHelpText(
       'after',
       examples(
@@ -38,34 +38,38 @@ export function addApply(program: Command, cli: Cli): void {
         const documents = (await Promise.all(paths.map(readDocuments))).flat();
         const wrong = documents.flatMap(wrongIn);
         if (wrong.length > 0) throw new AnswerError('invalid', wrong.join('; '), 'nothing was applied');
-        return options.dryRun ? onlyChecked(session, documents) : put(session, documents);
+        return options.dryRun ? tryOut(session, documents) : put(session, documents, false);
       }),
     );
 }
 
-async function put(session: Session, documents: WrittenDocument[]): Promise<number> {
+/** Puts the documents in their order; with `dryRun` the cluster says what it would do with each, and does nothing. */
+async function put(session: Session, documents: WrittenDocument[], dryRun: boolean): Promise<number> {
   const answers = [];
   for (const document of documents) {
-    const answer = await session.request('plan.put', document.body);
+    const answer = await session.request('plan.put', dryRun ? { ...document.body, dryRun } : document.body);
     answers.push(answer);
     if (session.json) continue;
-    session.print(`plan ${printable(String(answer.name))} applied, revision ${printable(String(answer.revision))}`);
-    const warnings = Array.isArray(answer.warnings) ? answer.warnings : [];
-    session.say(
-      ...warnings.map(warning => `warning: plan ${printable(String(answer.name))}: ${printable(String(warning))}`),
+    const plan = `plan ${printable(String(answer.name))}`;
+    session.print(
+      dryRun ? `${plan} is right; not applied (--dry-run)` : `${plan} applied, revision ${Number(answer.revision)}`,
     );
+    const warnings = Array.isArray(answer.warnings) ? answer.warnings : [];
+    session.say(...warnings.map(warning => `warning: ${plan}: ${printable(String(warning))}`));
   }
   if (session.json) session.print(JSON.stringify(answers));
   return exitStatus.done;
 }
 
-function onlyChecked(session: Session, documents: WrittenDocument[]): number {
-  const names = documents.map(document => String(document.body.name));
-  session.result(
-    names.map(name => ({ ok: true, name, dryRun: true })),
-    () => session.print(...names.map(name => `plan ${printable(name)} is right; not applied (--dry-run)`)),
-  );
-  return exitStatus.done;
+/** As `put`; when the cluster is away, says that only what the documents hold by themselves was checked. */
+async function tryOut(session: Session, documents: WrittenDocument[]): Promise<number> {
+  try {
+    return await put(session, documents, true);
+  } catch (error) {
+    if (error instanceof AnswerError && error.code === 'unavailable')
+      session.say('the documents are right by themselves; whether the cluster would take them is not known');
+    throw error;
+  }
 }
 
 /** Kinds that later versions of Reeve know. */

@@ -7,6 +7,7 @@ import { rowsOf, shownReference, textOf } from '../answer-rows.ts';
 import { type Cli, examples } from '../cli.ts';
 import { exitStatus } from '../exit-status.ts';
 import type { Session } from '../session.ts';
+import { shownText } from '../shown-text.ts';
 import { type Column, tableLines } from '../table.ts';
 
 export function addPlan(program: Command, cli: Cli): void {
@@ -59,17 +60,11 @@ export function addPlan(program: Command, cli: Cli): void {
     );
 }
 
-/** The document as it can be applied again. Double quotes, so that YAML escapes what a terminal would obey. */
+/** The document as it can be applied again: YAML has escapes of its own for most of what a terminal would obey. */
 function documentLines(answer: Record<string, unknown>): string[] {
-  const { ok: _ok, revision, ...rest } = answer;
-  const document = isObject(rest.plan) ? rest.plan : rest;
+  const { ok: _ok, revision, ...document } = answer;
   const text = stringify({ kind: 'Plan', ...document });
-  // YAML writes most control characters as escapes; what is left (such as turned writing) is escaped as JSON would.
-  const lines = text
-    .trimEnd()
-    .split('\n')
-    .map(line => line.split('\\').map(printable).join('\\'));
-  return [`# revision ${printable(String(revision))}`, ...lines];
+  return [`# revision ${printable(String(revision))}`, ...text.trimEnd().split('\n').map(shownText)];
 }
 
 const columns: Column<Record<string, unknown>>[] = [

@@ -1,12 +1,12 @@
 /** `reeve send`: any declared command, to any actor. */
 import type { Command } from 'commander';
 import { AnswerError } from '../../core/answer-error.ts';
-import { printable } from '../../core/printable.ts';
 import { isObject } from '../../view/wire.ts';
 import { parseReference } from '../actor-reference.ts';
 import { type Cli, examples } from '../cli.ts';
 import { exitStatus } from '../exit-status.ts';
 import type { Session } from '../session.ts';
+import { shownText } from '../shown-text.ts';
 
 export function addSend(program: Command, cli: Cli): void {
   program
@@ -27,7 +27,7 @@ export function addSend(program: Command, cli: Cli): void {
         if (kind === undefined) throw new AnswerError('invalid', `"${reference}" names no kind`, 'write KIND/ID');
         const answer = await session.request('actor.send', { kind, id, command: commandOf(json) });
         const { ok: _, ...outcome } = answer;
-        session.result(answer, () => session.print(printable(JSON.stringify(outcome)).replaceAll('\\\\', '\\')));
+        session.result(answer, () => session.print(shownText(JSON.stringify(outcome))));
         return exitStatus.done;
       }),
     );

@@ -1,6 +1,5 @@
 /** `reeve show`, `history`, `explain` and `logs`: one actor, from each side. */
 import type { Command } from 'commander';
-import { printable } from '../../core/printable.ts';
 import { isObject, recordOf } from '../../view/wire.ts';
 import { findActor } from '../actor-reference.ts';
 import { rowsOf, textOf } from '../answer-rows.ts';
@@ -9,6 +8,7 @@ import { exitStatus, statusOfEnding } from '../exit-status.ts';
 import { recordLines } from '../record-lines.ts';
 import { endingLines } from '../run-follow.ts';
 import type { Session } from '../session.ts';
+import { shownText } from '../shown-text.ts';
 import { type Column, fieldLines, tableLines } from '../table.ts';
 import { shownTime } from '../times.ts';
 import { waitForEnd } from '../wait.ts';
@@ -80,7 +80,7 @@ function addExplain(program: Command, cli: Cli): void {
       cli.action(async (session: Session, text: string, options: { command?: string }) => {
         const client = await session.client();
         const { actor } = await findActor(client, text);
-        const asked = options.command === undefined ? actor : { ...actor, command: options.command };
+        const asked = options.command === undefined ? actor : { ...actor, command: { type: options.command } };
         const answer = await client.request('actor.explain', asked);
         session.result(answer, () => session.print(...explainLines(answer)));
         return exitStatus.done;
@@ -97,13 +97,20 @@ function explainLines(answer: Record<string, unknown>): string[] {
     ['state', textOf(answer.state)],
     ['why', textOf(answer.why)],
     ['waits for', textOf(answer.waitsFor)],
-    ['until', shownTime(answer.until)],
+    ['since', shownTime(answer.since) ?? undefined],
+    ['until', shownUntil(answer.until)],
     ['can take', Array.isArray(answer.canTake) ? answer.canTake.map(String).join(', ') : undefined],
     [
       'would refuse',
       refused && [textOf(refused.command), guards.length > 0 && `(${guards.join(', ')})`].filter(Boolean).join(' '),
     ],
   ]);
+}
+
+/** A time, or `{deadline, at}`. */
+function shownUntil(until: unknown): string | null {
+  if (!isObject(until)) return shownTime(until);
+  return [shownTime(until.at), until.deadline && `(deadline ${textOf(until.deadline)})`].filter(Boolean).join(' ');
 }
 
 function addLogs(program: Command, cli: Cli): void {
@@ -123,7 +130,7 @@ function addLogs(program: Command, cli: Cli): void {
         });
         const lines = String(answer.text ?? '').split('\n');
         if (lines.at(-1) === '') lines.pop();
-        session.result(answer, () => session.print(...lines.map(printable)));
+        session.result(answer, () => session.print(...lines.map(shownText)));
         return exitStatus.done;
       }),
     );
