@@ -28,7 +28,7 @@ export async function followView(session: Session, filter: RowFilter): Promise<n
   const client = await session.client();
   const { clock, stdout } = session.environment;
   const view = createClusterView();
-  const { promise, resolve } = Promise.withResolvers<void>();
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
   const endShowing = stdout.isTTY ? showTable(session, view, filter) : showLines(session, view, filter);
   const ends = [
     client.onEvent(record => view.trigger.recorded({ records: [record] })),
@@ -46,11 +46,11 @@ export async function followView(session: Session, filter: RowFilter): Promise<n
     await list().catch((error: unknown) => {
       if (!(error instanceof AnswerError)) throw error;
     });
-    if (!ended) again = clock.alarm(clock.now() + listEachMs, () => void listAgain());
+    if (!ended) again = clock.alarm(clock.now() + listEachMs, () => void listAgain().catch(reject));
   };
   try {
     await list();
-    again = clock.alarm(clock.now() + listEachMs, () => void listAgain());
+    again = clock.alarm(clock.now() + listEachMs, () => void listAgain().catch(reject));
     await promise;
   } finally {
     ended = true;
