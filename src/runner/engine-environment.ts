@@ -1,0 +1,19 @@
+/** The environment of an engine process: by allowlist, for what an agent inherited has broken engines before. */
+import { tokenVariable } from './members.ts';
+
+/** What an engine gets of its agent's environment. */
+const allowed = ['PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR', 'REEVE_FAILPOINTS'];
+
+/** The allowed part of `from`, what the engine's adapter adds, and the run's token, which nothing overrides. */
+export function engineEnvironment(
+  token: string,
+  added: Readonly<Record<string, string>> = {},
+  from: Readonly<Record<string, string | undefined>> = process.env,
+): Record<string, string> {
+  const environment: Record<string, string> = {};
+  for (const name of allowed) {
+    const value = from[name];
+    if (value !== undefined) environment[name] = value;
+  }
+  return { ...environment, ...added, [tokenVariable]: token };
+}

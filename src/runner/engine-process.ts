@@ -1,0 +1,195 @@
+/**
+ * An engine process from its start to its end.
+ *
+ * 1. It runs in a session and process group of its own, with an environment by allowlist and the run's token in it.
+ * 2. It counts as started once `engine.json` names it, so an agent that comes after a crash finds what it left.
+ * 3. Its stdin is a pipe that nobody writes to: the pipe's end tells it that its agent is gone.
+ * 4. It has ended when it has exited and its last lines were taken; a stranger that holds its stdout open delays that by
+ *    no more than a second.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import { FailureError } from '../core/failure.ts';
+import { BoundedFile } from './bounded-file.ts';
+import { engineEnvironment } from './engine-environment.ts';
+import { readEngineFile, writeEngineFile } from './engine-file.ts';
+import { type OnLine, readLines } from './line-reader.ts';
+import { Members } from './members.ts';
+import { identityOfChild, type ProcessIdentity } from './process-identity.ts';
+import type { RunDirectory } from './run-directory.ts';
+import { StopLadder, type StopOrder, type StopResult } from './stop-ladder.ts';
+
+export type { StopOrder, StopResult } from './stop-ladder.ts';
+
+export interface EngineStart {
+  command: string;
+  args: readonly string[];
+  /** Variables beyond the allowlist, for this engine. */
+  env?: Readonly<Record<string, string>>;
+  /** Working directory; the run's unless given. */
+  cwd?: string;
+  /** The run's directory, which exists. */
+  directory: RunDirectory;
+  /** Unique to this attempt of the run. */
+  token: string;
+  /** Takes stdout line by line; while its promise is open, no more is read. If it throws, the rest is thrown away. */
+  onLine: OnLine;
+  /** Longest line in bytes, 64 KiB unless given; the rest of a longer one is dropped. */
+  lineBytesMax?: number;
+  /** Bound of `stderr.log` and of `stderr.log.old`, 1 MiB each unless given. */
+  stderrBytesMax?: number;
+}
+
+export interface EngineEnd {
+  /** Exit status; null where a signal ended it. */
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  /** What `onLine` threw; undefined where all lines were taken. */
+  linesError?: unknown;
+}
+
+const lingerMs = 1_000;
+/** More than any pipe holds: what comes after it was not said by the engine itself. */
+const lingerBytesMax = 2 ** 21;
+
+/**
+ * Starts an engine. Rejects with the failure `engine-not-started` where its command cannot be run; then there is no
+ * process. Its first line is taken after this resolves.
+ */
+export async function startEngine(start: EngineStart): Promise<EngineProcess> {
+  const { command, args, directory, token } = start;
+  const file = { version: 1, token, command: [command, ...args], at: new Date().toISOString() } as const;
+  await writeEngineFile(directory.path, { ...file, identity: null });
+  const child = spawn(command, args, {
+    cwd: start.cwd ?? directory.path,
+    env: engineEnvironment(token, start.env),
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  if (child.pid === undefined) throw await notStarted(start, child);
+  // In this turn nobody has waited for it yet, so its pid is its own even if it has ended already.
+  const identity = identityOfChild(child.pid) ?? null;
+  const members = new Members(identity ?? undefined, token);
+  const exited = exitOf(child);
+  // Its end is told by its exit; that nobody reads its stdin any more says nothing new.
+  child.stdin.on('error', () => {});
+  try {
+    keepStderr(child.stderr, start);
+    await writeEngineFile(directory.path, { ...file, identity });
+  } catch (error) {
+    await stopMembers(members, { graceMs: 0 });
+    throw error;
+  }
+  return new EngineProcess(child.pid, members, ended(exited, takeLines(child.stdout, exited, start)));
+}
+
+export class EngineProcess {
+  readonly pid: number;
+  /** How it ended; never rejects. */
+  readonly ended: Promise<EngineEnd>;
+  readonly #members: Members;
+  #ladder: StopLadder | undefined;
+  #stopped: Promise<StopResult> | undefined;
+
+  constructor(pid: number, members: Members, end: Promise<EngineEnd>) {
+    this.pid = pid;
+    this.ended = end;
+    this.#members = members;
+  }
+
+  /**
+   * Stops it and whatever it started, politely first. Called again while it stops, it only shortens the grace. After its
+   * end it still kills what the engine left behind.
+   */
+  stop(order: StopOrder): Promise<StopResult> {
+    this.#ladder?.shorten(order.graceMs);
+    if (this.#stopped) return this.#stopped;
+    this.#ladder = new StopLadder(this.#members, order);
+    this.#stopped = this.#ladder.run().finally(() => {
+      this.#ladder = undefined;
+      this.#stopped = undefined;
+    });
+    return this.#stopped;
+  }
+
+  /** The pids of the run's processes that are there now. */
+  members(): number[] {
+    return this.#members.look().map(entry => entry.pid);
+  }
+}
+
+/** Stops what an agent that is gone left running, by the run's `engine.json`; at once where nothing is left. */
+export async function stopLeftover(directory: RunDirectory, order: StopOrder): Promise<StopResult> {
+  const file = await readEngineFile(directory.path);
+  if (!file) return { gone: true, tookMs: 0 };
+  return stopMembers(new Members(file.identity ?? undefined, file.token), order);
+}
+
+/** The identity of the run's engine, as its `engine.json` has it; undefined where none was started. */
+export async function engineIdentity(directory: RunDirectory): Promise<ProcessIdentity | undefined> {
+  return (await readEngineFile(directory.path))?.identity ?? undefined;
+}
+
+function stopMembers(members: Members, order: StopOrder): Promise<StopResult> {
+  return new StopLadder(members, order).run();
+}
+
+/** A full disk must not stop the engine: then what it says is read on, and lost. */
+function keepStderr(stderr: Readable, start: EngineStart): void {
+  const file = new BoundedFile(start.directory.stderrPath, start.stderrBytesMax ?? 2 ** 20);
+  file.on('error', () => stderr.resume());
+  stderr.on('error', () => file.destroy()).pipe(file);
+}
+
+function exitOf(child: ChildProcess): Promise<EngineEnd> {
+  return new Promise(resolve => {
+    child.once('exit', (code, signal) => resolve({ code, signal }));
+  });
+}
+
+async function notStarted({ command }: EngineStart, child: ChildProcess): Promise<FailureError> {
+  const [cause] = (await once(child, 'error').catch((error: unknown) => [error])) as [Error];
+  const failure = {
+    kind: 'permanent',
+    code: 'engine-not-started',
+    message: `cannot start ${command}: ${cause.message}`,
+    hint: 'see that the command is installed and may be run by the user of the agent',
+  } as const;
+  return new FailureError(failure, { cause });
+}
+
+/** Resolves once stdout is at its end and its lines are taken, with what `onLine` threw, if it did. */
+async function takeLines(stdout: Readable, exited: Promise<EngineEnd>, start: EngineStart): Promise<unknown> {
+  let isTaking = false;
+  let bytesAfterExit = 0;
+  let linger: NodeJS.Timeout | undefined;
+  const onChunk = (bytes: number): void => {
+    isTaking = bytes > 0;
+    if (!linger) return;
+    linger.refresh();
+    bytesAfterExit += bytes;
+    if (bytesAfterExit > lingerBytesMax) stdout.destroy();
+  };
+  void exited.then(() => {
+    linger = setTimeout(() => (isTaking ? linger?.refresh() : stdout.destroy()), lingerMs);
+  });
+  try {
+    await readLines(stdout, start.onLine, { lineBytesMax: start.lineBytesMax ?? 2 ** 16, onChunk });
+    return undefined;
+  } catch (error) {
+    // The stream that invariant 4 closed ended early by our own will.
+    if ((error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE') return undefined;
+    stdout.resume();
+    return error;
+  } finally {
+    await exited;
+    clearTimeout(linger);
+  }
+}
+
+async function ended(exited: Promise<EngineEnd>, lines: Promise<unknown>): Promise<EngineEnd> {
+  const linesError = await lines;
+  const end = await exited;
+  return linesError === undefined ? end : { ...end, linesError };
+}

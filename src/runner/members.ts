@@ -1,0 +1,62 @@
+/**
+ * The processes of one engine run, found anew at each look.
+ *
+ * 1. Who carries the run's token in its environment belongs to it, whichever session it moved to.
+ * 2. Who is in the leader's session belongs to it while that session is known to be ours: its leader lives, or one of
+ *    its processes carries the token or was ours at the last look. A session's number is not given away while anybody
+ *    is in it, so what was ours stays ours until it is empty; after that, a process under the same number is another's.
+ * 3. The process that looks never counts.
+ */
+import { type ProcessIdentity, sendSignal } from './process-identity.ts';
+import { hasInEnvironment, type ProcessEntry, processEntries, processEntry, readBootId } from './process-table.ts';
+
+/** The variable that every process of a run carries. */
+export const tokenVariable = 'REEVE_RUN';
+
+export class Members {
+  readonly #leader: ProcessIdentity | undefined;
+  readonly #token: string;
+  #sessionStarts: ReadonlyMap<number, string> = new Map();
+
+  /** `leader` is undefined where only the token is known. */
+  constructor(leader: ProcessIdentity | undefined, token: string) {
+    const isOfThisBoot = leader?.bootId === readBootId();
+    this.#leader = isOfThisBoot ? leader : undefined;
+    this.#token = token;
+  }
+
+  /** Who is there now. */
+  look(): ProcessEntry[] {
+    const entries = processEntries().filter(entry => entry.pid !== process.pid);
+    const marked = entries.filter(entry => hasInEnvironment(entry.pid, `${tokenVariable}=${this.#token}`));
+    const session = this.#leader ? entries.filter(entry => entry.session === this.#leader?.pid) : [];
+    const isOurs =
+      this.#isLeaderThere() ||
+      session.some(entry => this.#sessionStarts.get(entry.pid) === entry.startTime || marked.includes(entry));
+    const ours = isOurs ? session : [];
+    this.#sessionStarts = new Map(ours.map(entry => [entry.pid, entry.startTime]));
+    return [...new Set([...marked, ...ours])];
+  }
+
+  /** True where one of these is in the leader's process group. */
+  isInGroup(entry: ProcessEntry): boolean {
+    return entry.group === this.#leader?.pid;
+  }
+
+  /** Signals the leader's process group, where somebody of ours is in it. */
+  signalGroup(signal: NodeJS.Signals): void {
+    const { pid } = this.#leader ?? {};
+    if (pid !== undefined && this.look().some(entry => this.isInGroup(entry))) sendSignal(-pid, signal);
+  }
+
+  /** Kills the group, and then everybody that is found. */
+  killAll(): void {
+    this.signalGroup('SIGKILL');
+    for (const entry of this.look()) sendSignal(entry.pid, 'SIGKILL');
+  }
+
+  /** Also as a zombie it keeps its number, and its session's. */
+  #isLeaderThere(): boolean {
+    return this.#leader !== undefined && processEntry(this.#leader.pid)?.startTime === this.#leader.startTime;
+  }
+}
