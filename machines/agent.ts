@@ -4,7 +4,8 @@
  *
  * 1. It takes work only in `running`.
  * 2. A drain ends within its grace, with a report of what did not stop; the process exits 0 once it is `stopped`.
- * 3. A drain by `agent.drain` stays drained until `agent.undrain`; one by `agent.shutdown` ends in `stopped`.
+ * 3. A drain by `agent.drain` stays drained until `agent.undrain`; one by `agent.shutdown` ends in `stopped`, and is not
+ *    taken back.
  */
 import { assign, setup } from 'xstate';
 import { failureOf } from '../src/core/failure.ts';
@@ -192,7 +193,10 @@ export const agentMachine = setup({
       id: 'draining',
       description: 'It takes no new work, and what it ran is stopped or has been.',
       initial: 'emptying',
-      on: { 'agent.undrain': { target: 'running', actions: { type: 'forgetDrain' } }, 'agent.fenced': isFenced },
+      on: {
+        'agent.undrain': { guard: 'isStaying', target: 'running', actions: { type: 'forgetDrain' } },
+        'agent.fenced': isFenced,
+      },
       states: {
         emptying: {
           description: 'What it runs comes to an end, each as its plan says, within the grace.',

@@ -40,6 +40,10 @@ describe('an agent', () => {
     expect([last, context.report]).toEqual(['stopped', report]);
   });
 
+  it('that is shut down is not undrained', () => {
+    expect(play([joined, shutdown, told('agent.undrain')]).last).toBe('draining.emptying');
+  });
+
   it('that is drained already stops at once', () => {
     expect(play([joined, drain, drained, shutdown]).last).toBe('stopped');
   });
