@@ -6,13 +6,14 @@
  * 3. What a handler throws is an answer: an AnswerError as it says, anything else `internal`, told to `onDefect`.
  */
 import { Svcm } from '@nats-io/services';
-import { headers, type Msg } from 'nats';
+import { ClosedConnectionError, DrainingConnectionError, headers, InvalidArgumentError, type Msg } from 'nats';
 import { AnswerError, answerCodes } from '../core/answer-error.ts';
 import { nearest } from '../core/nearest.ts';
 import { printable } from '../core/printable.ts';
 import type { Schema } from '../core/schema.ts';
 import { checkDocument } from '../domain/check.ts';
 import type { Link } from './connection.ts';
+import { listen } from './listen.ts';
 import type { Names } from './names.ts';
 
 export interface Command<Input> {
@@ -95,13 +96,11 @@ export async function serveCommands(
       ...(answeredBy === 'each' && { queue: '' }),
     });
   const start = names.command('').length;
-  const unknown = connection.subscribe(names.command('>'), {
-    queue: `${queue}-unknown`,
-    callback: (error, message) => {
-      const name = error ? undefined : message.subject.slice(start);
-      if (name !== undefined && !Object.hasOwn(table, name)) answer(name, plainMessage(message));
-    },
-  });
+  const hear = (message: Msg) => {
+    const name = message.subject.slice(start);
+    if (!Object.hasOwn(table, name)) answer(name, plainMessage(message));
+  };
+  const unknown = listen(link, names.command('>'), hear, `${queue}-unknown`);
   await connection.flush();
   return {
     async stop(signal) {
@@ -140,13 +139,33 @@ async function answerOne(
   message: Answerable,
   onDefect: CommandServiceOptions['onDefect'],
 ): Promise<void> {
+  let fields: object;
   try {
-    const fields = await run(table, name, message.data);
-    if (fields !== undecided) message.respond(JSON.stringify({ ok: true, ...fields }));
+    fields = await run(table, name, message.data);
   } catch (error) {
     const known = error instanceof AnswerError ? error : defectOf(name, error);
     if (known !== error) onDefect(name, error);
-    respondError(message, known);
+    respond(name, message, known, onDefect);
+    return;
+  }
+  if (fields !== undecided) respond(name, message, fields, onDefect);
+}
+
+/** Whoever asked may be gone, and so may the connection; an answer can be longer than the server lets pass. */
+function respond(
+  name: string,
+  message: Answerable,
+  answer: object | AnswerError,
+  onDefect: CommandServiceOptions['onDefect'],
+): void {
+  try {
+    if (answer instanceof AnswerError) respondError(message, answer);
+    else message.respond(JSON.stringify({ ok: true, ...answer }));
+  } catch (error) {
+    if (error instanceof ClosedConnectionError || error instanceof DrainingConnectionError) return;
+    if (answer instanceof AnswerError) onDefect(name, error);
+    else if (error instanceof InvalidArgumentError) respond(name, message, tooLong(name, error), onDefect);
+    else respond(name, message, defectOf(name, error), onDefect);
   }
 }
 
@@ -181,6 +200,11 @@ function unknownCommand(name: string, known: string[]): AnswerError {
 function defectOf(name: string, cause: unknown): AnswerError {
   const hint = "what it did is not known: look before you repeat it, and see the agent's log";
   return new AnswerError('internal', `${name} failed inside Reeve`, hint, { cause });
+}
+
+function tooLong(name: string, cause: unknown): AnswerError {
+  const hint = 'ask for less, with limit or with a filter; what it was to do is done';
+  return new AnswerError('internal', `the answer to ${name} is longer than NATS lets pass`, hint, { cause });
 }
 
 function respondError(message: Answerable, error: AnswerError): void {

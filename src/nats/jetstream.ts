@@ -3,7 +3,15 @@
  * library's wrappers are used for their types only; the steps of records and mail pass here thousands of times a second.
  */
 import type { ConsumerConfig, ConsumerInfo, StreamConfig, StreamInfo } from '@nats-io/jetstream';
-import { type MsgHdrs, headers as makeHeaders, NoRespondersError, RequestError, TimeoutError } from 'nats';
+import {
+  ClosedConnectionError,
+  ConnectionError,
+  type MsgHdrs,
+  headers as makeHeaders,
+  NoRespondersError,
+  RequestError,
+  TimeoutError,
+} from 'nats';
 import type { Link } from './connection.ts';
 
 /** JetStream's numbers for what it refuses, as far as anything here depends on them. */
@@ -38,8 +46,8 @@ export class JetStreamRefusal extends Error {
 export function isTransient(error: unknown): boolean {
   if (error instanceof JetStreamRefusal) return error.status === 503;
   if (error instanceof TimeoutError || error instanceof NoRespondersError) return true;
-  // A request that was cut off by the end of its connection.
-  return error instanceof RequestError || (error instanceof Error && error.name === 'ConnectionError');
+  // A request that was cut off by the end of its connection; a link that was closed is told by whoever waits for it.
+  return error instanceof RequestError || error instanceof ConnectionError || error instanceof ClosedConnectionError;
 }
 
 /** True when nobody took the request, so that it cannot have had an effect. */

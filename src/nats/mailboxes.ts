@@ -7,6 +7,7 @@
  *    removes nothing.
  */
 import { AnswerError } from '../core/answer-error.ts';
+import { isId } from '../core/ids.ts';
 import { isBeyond, type Mail, type Mailboxes } from '../runtime/mailboxes.ts';
 import type { MailPosition } from '../runtime/record.ts';
 import type { Link } from './connection.ts';
@@ -14,13 +15,15 @@ import { isUntaken, JetStreamRefusal, type Kept, publish, purgeBefore, readMessa
 import type { Names } from './names.ts';
 import { openFeed } from './ordered-feed.ts';
 import { patiently } from './patience.ts';
-import { mailboxMax } from './storage.ts';
+import { mailboxMax } from './stream-config.ts';
 import { readStream } from './stream-read.ts';
 
 /** The header that names where the sender wants the outcome. */
 export const replyHeader = 'Reeve-Reply';
 
 const sendTimeoutMs = 2_000;
+/** What a message's headers may take of its room. */
+const headBytesMax = 4_096;
 
 export class NatsMailboxes implements Mailboxes {
   readonly #link: Link;
@@ -37,6 +40,11 @@ export class NatsMailboxes implements Mailboxes {
     payload: Uint8Array,
     options: { replyTo?: string } = {},
   ): Promise<{ seq: number }> {
+    if (!isId(kind) || !isId(id))
+      throw new AnswerError('invalid', 'the message names no actor', 'name its kind and id');
+    const bytesMax = (this.#link.connection.info?.max_payload ?? 2 ** 20) - headBytesMax;
+    if (payload.length > bytesMax)
+      throw new AnswerError('invalid', `the message has ${payload.length} bytes, more than ${bytesMax}`, 'send less');
     if (!this.#link.isUp) throw away('NATS is away, and the message was not sent', undefined);
     const extra = options.replyTo === undefined ? {} : { [replyHeader]: options.replyTo };
     try {
@@ -51,6 +59,7 @@ export class NatsMailboxes implements Mailboxes {
   }
 
   async unread(kind: string, id: string, after: MailPosition): Promise<Mail[]> {
+    if (!isId(kind) || !isId(id)) return [];
     const subject = this.#names.mailbox(kind, id);
     return patiently('the mailboxes', async () => {
       const newest = await readMessage(this.#link, this.#names.mailStream, { last_by_subj: subject });
@@ -76,7 +85,7 @@ export class NatsMailboxes implements Mailboxes {
   }
 
   async purge(kind: string, id: string, upTo: MailPosition): Promise<void> {
-    if (upTo.seq <= 0) return;
+    if (upTo.seq <= 0 || !isId(kind) || !isId(id)) return;
     const subject = this.#names.mailbox(kind, id);
     await patiently('the mailboxes', async () => {
       const marked = await readMessage(this.#link, this.#names.mailStream, { seq: upTo.seq });

@@ -11,7 +11,7 @@ import { AnswerError } from '../core/answer-error.ts';
 import type { Lease, Member, Membership } from '../runtime/membership.ts';
 import { ClusterOffset } from './cluster-offset.ts';
 import type { Link } from './connection.ts';
-import { isOvertaken, isTransient, type Kept, publish, readMessage } from './jetstream.ts';
+import { isOvertaken, isTransient, JetStreamRefusal, type Kept, publish, readMessage } from './jetstream.ts';
 import { type Names, streamOf, subjectOf } from './names.ts';
 import { openFeed } from './ordered-feed.ts';
 import { patiently } from './patience.ts';
@@ -107,7 +107,7 @@ export class NatsMembership implements Membership {
 
   async leave(signal: AbortSignal): Promise<void> {
     this.#end();
-    await this.#renewing;
+    await Promise.race([this.#renewing, aborted(signal)]);
     const options = { timeoutMs: 1_000, after: this.#revision, extra: { 'KV-Operation': 'DEL' } };
     while (!signal.aborted && this.#revision > 0) {
       try {
@@ -145,7 +145,7 @@ export class NatsMembership implements Membership {
         }
       }
       this.#revision = kept?.seq ?? 0;
-      if (await this.#write()) return;
+      if (await patiently('the leases of agents', () => this.#write())) return;
     }
   }
 
@@ -187,8 +187,9 @@ export class NatsMembership implements Membership {
       this.#end();
       this.#lost(holder);
     } catch (error) {
-      // The next second tries again; what comes of silence is for the others to judge.
-      if (!isTransient(error) && !(error instanceof AnswerError && error.code === 'unavailable')) throw error;
+      // The next second tries again, also where JetStream is full; what comes of silence is for the others to judge.
+      const isExpected = isTransient(error) || error instanceof JetStreamRefusal || error instanceof AnswerError;
+      if (!isExpected) throw error;
     }
   }
 
@@ -238,6 +239,11 @@ export class NatsMembership implements Membership {
     if (!this.#hearing || now - this.#hearing.lastMs > hearingGapMs) return true;
     return now - Math.max(heard.heardMs, this.#hearing.sinceMs) <= this.#leaseMs;
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise(resolve => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
 /** The lease in a message; undefined for one that was given back, and for what is no lease. */

@@ -11,7 +11,8 @@
 import type { ConsumerConfig } from '@nats-io/jetstream';
 import { createInbox, type Msg, type Subscription } from 'nats';
 import type { Link } from './connection.ts';
-import { createConsumer, type Kept, readMessage, streamInfo } from './jetstream.ts';
+import { createConsumer, isTransient, JetStreamRefusal, type Kept, readMessage, streamInfo } from './jetstream.ts';
+import { listen } from './listen.ts';
 
 export interface FeedOptions {
   stream: string;
@@ -90,7 +91,7 @@ class Feed {
         if (this.#closed || generation !== this.#generation) return;
         this.#subscription?.unsubscribe();
         this.#subscription = undefined;
-        if (error instanceof TypeError || error instanceof ReferenceError) throw error;
+        if (!isTransient(error) && !(error instanceof JetStreamRefusal)) throw error;
         await new Promise(resolve => setTimeout(resolve, retryMs));
       }
     }
@@ -102,10 +103,8 @@ class Feed {
     const inbox = createInbox();
     this.#consumerSeq = 0;
     this.#heardAtMs = performance.now();
-    this.#subscription = this.#link.connection.subscribe(inbox, {
-      callback: (_error, message) => {
-        if (generation === this.#generation) this.#receive(message);
-      },
+    this.#subscription = listen(this.#link, inbox, message => {
+      if (generation === this.#generation) this.#receive(message);
     });
     const info = await createConsumer(this.#link, this.#options.stream, {
       ...start,
@@ -150,20 +149,8 @@ class Feed {
 
   #deliver(message: Msg, place: { seq: number; atMs: number }): void {
     const { subject, data, headers } = message;
-    try {
-      this.#options.deliver({
-        subject,
-        seq: place.seq,
-        atMs: place.atMs,
-        data,
-        header: name => headers?.get(name) ?? '',
-      });
-    } catch (defect) {
-      // The client library would lose its connection over an error in a callback, and say nothing.
-      queueMicrotask(() => {
-        throw defect;
-      });
-    }
+    const header = (name: string) => headers?.get(name) ?? '';
+    this.#options.deliver({ subject, seq: place.seq, atMs: place.atMs, data, header });
   }
 }
 

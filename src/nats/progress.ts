@@ -1,5 +1,6 @@
 /** Progress of runs, live: told to whoever listens now, kept nowhere. */
 import type { Link } from './connection.ts';
+import { listen } from './listen.ts';
 import type { Names } from './names.ts';
 
 /** How far a run is; null stands for what is not known. */
@@ -27,12 +28,10 @@ export function followProgress(
   of: { kind: string; id: string },
   see: (kind: string, id: string, progress: Progress) => void,
 ): () => void {
-  const subscription = link.connection.subscribe(names.progress(of.kind, of.id), {
-    callback: (error, message) => {
-      const [id, kind] = message?.subject?.split('.').reverse() ?? [];
-      const progress = error ? undefined : parse(message.string());
-      if (progress && kind !== undefined && id !== undefined) see(kind, id, progress);
-    },
+  const subscription = listen(link, names.progress(of.kind, of.id), message => {
+    const [id, kind] = message.subject.split('.').reverse();
+    const progress = parse(message.string());
+    if (progress && kind !== undefined && id !== undefined) see(kind, id, progress);
   });
   return () => {
     if (!link.isClosed) subscription.unsubscribe();

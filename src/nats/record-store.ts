@@ -10,6 +10,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FailureError } from '../core/failure.ts';
+import { isId } from '../core/ids.ts';
 import { type ActorRecord, keyOf, recordBytesMax } from '../runtime/record.ts';
 import type { AppendOutcome, RecordStore, StoredRecord } from '../runtime/record-store.ts';
 import type { Link } from './connection.ts';
@@ -88,6 +89,8 @@ export class NatsRecordStore implements RecordStore {
   }
 
   async read(kind: string, id: string): Promise<StoredRecord | undefined> {
+    // What is no id could be a wildcard, and read somebody else's record.
+    if (!isId(kind) || !isId(id)) return undefined;
     const subject = subjectOf(this.#bucket, keyOf({ kind, id }));
     return patiently('the records', async () => {
       if (this.#replicated) return newestEffective(this.#link, this.#stream, subject);
@@ -117,6 +120,7 @@ export class NatsRecordStore implements RecordStore {
   }
 
   async history(kind: string, id: string, options: { limit?: number; before?: number } = {}): Promise<StoredRecord[]> {
+    if (!isId(kind) || !isId(id)) return [];
     const where = {
       subject: subjectOf(this.#bucket, keyOf({ kind, id })),
       bucketStream: this.#stream,

@@ -6,11 +6,11 @@
  * 3. While JetStream is not ready (503, not enabled yet, no answer) the work is tried again, until the signal.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { StreamConfig } from '@nats-io/jetstream';
 import { FailureError } from '../core/failure.ts';
 import { isAtLeast, type Link, type ServerVersion } from './connection.ts';
 import { createStream, isTransient, JetStreamRefusal, refusals, streamInfo, updateStream } from './jetstream.ts';
-import { type Names, streamOf } from './names.ts';
+import type { Names } from './names.ts';
+import { type DesiredStream, desiredStreams, merge } from './stream-config.ts';
 
 export interface StorageOptions {
   /** Copies of each stream: 1, 3 or 5; 1 unless configured. */
@@ -19,20 +19,12 @@ export interface StorageOptions {
   historyBytesMax?: number;
 }
 
-type Desired = Partial<StreamConfig> & { name: string };
-
-const dayNs = 86_400_000 * 1e6;
 const retryMs = 250;
 const sourcedMs = 5_000;
 
-/** How many messages a mailbox holds before it refuses. */
-export const mailboxMax = 1_000;
-
-/** How many revisions of a record its bucket keeps. */
-export const revisionsMax = 64;
-
 /**
- * Resolves when all storage stands. Rejects with the signal's reason, or a permanent failure that names the stream and
+ * Resolves when all storage stands, with the most replicas that any of it has (an earlier configuration may have asked
+ * for more than this one, and they are never lowered): what the record store must know. Rejects with the signal's reason, or a permanent failure that names the stream and
  * what stands in the way. `waiting` is told why it is not ready yet.
  */
 export async function prepareStorage(
@@ -40,14 +32,16 @@ export async function prepareStorage(
   names: Names,
   options: StorageOptions,
   { signal, waiting }: { signal: AbortSignal; waiting?: (cause: Error) => void },
-): Promise<void> {
+): Promise<{ replicas: number }> {
+  let actual = 1;
   const replicas = options.replicas ?? 1;
   for (const desired of desiredStreams(names, replicas, options.historyBytesMax ?? 2 ** 30)) {
     for (;;) {
       await link.untilUp(signal);
       checkReplicas(replicas, link.version());
       try {
-        await ensure(link, desired);
+        actual = Math.max(actual, await ensure(link, desired));
+        checkReplicas(actual, link.version());
         break;
       } catch (error) {
         if (!isWaiting(error)) throw asFailure(error, desired.name);
@@ -57,6 +51,7 @@ export async function prepareStorage(
     }
   }
   await untilSourced(link, names, signal);
+  return { replicas: actual };
 }
 
 /**
@@ -94,139 +89,12 @@ function checkReplicas(replicas: number, version: ServerVersion): void {
   });
 }
 
-function desiredStreams(names: Names, replicas: number, historyBytesMax: number): Desired[] {
-  const actors = streamOf(names.actorsBucket);
-  return [
-    {
-      ...bucket(names.actorsBucket, revisionsMax, replicas),
-      republish: { src: `$KV.${names.actorsBucket}.>`, dest: `${names.prefix}.event.>` },
-    },
-    bucket(names.plansBucket, 1, replicas),
-    bucket(names.catalogBucket, 1, replicas),
-    bucket(names.agentsBucket, 1, replicas),
-    {
-      ...stream(names.mailStream, [`${names.prefix}.actor.>`], replicas),
-      max_msgs_per_subject: mailboxMax,
-      discard: 'new',
-      discard_new_per_subject: true,
-    },
-    {
-      ...stream(names.historyStream, [], replicas),
-      sources: [{ name: actors }],
-      max_age: 400 * dayNs,
-      max_bytes: historyBytesMax,
-    },
-    {
-      ...stream(names.fatesStream, [`${names.prefix}.fate.>`], replicas),
-      max_age: 400 * dayNs,
-      max_bytes: 2 ** 26,
-    },
-    {
-      ...stream(names.refusedStream, [`${names.prefix}.refused.>`], replicas),
-      max_msgs_per_subject: 1,
-      max_bytes: 2 ** 25,
-      max_age: 30 * dayNs,
-    },
-  ];
-}
-
-function stream(name: string, subjects: string[], replicas: number): Desired {
-  return {
-    name,
-    subjects,
-    retention: 'limits',
-    storage: 'file',
-    discard: 'old',
-    max_msgs: -1,
-    max_bytes: -1,
-    max_age: 0,
-    max_msg_size: -1,
-    max_msgs_per_subject: -1,
-    max_consumers: -1,
-    num_replicas: replicas,
-    duplicate_window: 120_000 * 1e6,
-  };
-}
-
-/** A bucket's stream, as every key-value client knows it. */
-function bucket(name: string, history: number, replicas: number): Desired {
-  return {
-    ...stream(streamOf(name), [`$KV.${name}.>`], replicas),
-    max_msgs_per_subject: history,
-    discard: 'new',
-    allow_rollup_hdrs: true,
-    deny_delete: true,
-    allow_direct: true,
-  };
-}
-
-async function ensure(link: Link, desired: Desired): Promise<void> {
+/** Resolves with the replicas that the stream has. */
+async function ensure(link: Link, desired: DesiredStream): Promise<number> {
   const info = await streamInfo(link, desired.name);
-  if (!info) {
-    await createStream(link, desired);
-    return;
-  }
+  if (!info) return (await createStream(link, desired)).config.num_replicas;
   const config = merge(info.config, desired);
-  if (config) await updateStream(link, config);
-}
-
-/** The configuration that keeps what is there and adds what is needed; undefined where nothing is missing. */
-export function merge(existing: StreamConfig, desired: Desired): StreamConfig | undefined {
-  for (const fixed of ['storage', 'retention'] as const)
-    if (existing[fixed] !== desired[fixed])
-      throw cannot(existing.name, `${fixed} is "${existing[fixed]}", and must be "${desired[fixed]}"`);
-  if (existing.sealed) throw cannot(existing.name, 'it is sealed');
-  if (existing.mirror) throw cannot(existing.name, `it mirrors ${existing.mirror.name}`);
-  const merged: StreamConfig = {
-    ...existing,
-    subjects: [...new Set([...(existing.subjects ?? []), ...(desired.subjects ?? [])])],
-    num_replicas: Math.max(existing.num_replicas, desired.num_replicas ?? 1),
-    duplicate_window: Math.max(existing.duplicate_window, desired.duplicate_window ?? 0),
-    discard: desired.discard ?? existing.discard,
-    no_ack: false,
-  };
-  for (const limit of [
-    'max_msgs',
-    'max_bytes',
-    'max_age',
-    'max_msg_size',
-    'max_msgs_per_subject',
-    'max_consumers',
-  ] as const)
-    merged[limit] = wider(existing[limit], desired[limit] ?? -1);
-  // A box that held more before it refused would outgrow what its readers expect.
-  if (desired.discard_new_per_subject) {
-    merged.discard_new_per_subject = true;
-    merged.max_msgs_per_subject = desired.max_msgs_per_subject ?? mailboxMax;
-  }
-  if (desired.allow_rollup_hdrs) merged.allow_rollup_hdrs = true;
-  if (desired.republish) merged.republish = desired.republish;
-  const missing = (desired.sources ?? []).filter(each => !existing.sources?.some(source => source.name === each.name));
-  if (missing.length > 0) merged.sources = [...(existing.sources ?? []), ...missing];
-  return isSame(existing, merged) ? undefined : merged;
-}
-
-/** Zero and below mean without limit. */
-function wider(one: number, other: number): number {
-  return one <= 0 || other <= 0 ? Math.min(one, other, 0) : Math.max(one, other);
-}
-
-function isSame(existing: StreamConfig, merged: StreamConfig): boolean {
-  const settings = new Set(Object.keys(merged)) as Set<keyof StreamConfig>;
-  return [...settings].every(key => {
-    const [before, after] = [existing[key], merged[key]];
-    if (typeof after === 'number' && typeof before === 'number') return after === before || (after <= 0 && before <= 0);
-    return JSON.stringify(before ?? false) === JSON.stringify(after ?? false);
-  });
-}
-
-function cannot(name: string, why: string): FailureError {
-  return new FailureError({
-    kind: 'permanent',
-    code: 'storage-unfit',
-    message: `the stream ${name} cannot be used: ${why}`,
-    hint: 'remove or rename it, or configure another prefix',
-  });
+  return config ? (await updateStream(link, config)).config.num_replicas : info.config.num_replicas;
 }
 
 /** JetStream's number for an account, or a server, on which it is not enabled (yet). */

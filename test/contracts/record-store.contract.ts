@@ -22,6 +22,14 @@ export function recordStoreContract(name: string, open: () => Promise<RecordStor
       expect(await store.history('backup', 'never')).toEqual([]);
     });
 
+    test('takes what is no id for an actor that is not there, never for a pattern', async () => {
+      await append({ id: 'plain' });
+      for (const id of ['*', '>', 'a.b', '', ' ']) {
+        expect(await store.read('backup', id)).toBeUndefined();
+        expect(await store.history('backup', id)).toEqual([]);
+      }
+    });
+
     test('reads back what was appended, with its revision', async () => {
       const record = makeRecord({ id: 'read', note: 'Grüße\n\u0000 "quoted"' });
       const outcome = await store.append(record);

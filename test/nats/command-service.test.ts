@@ -26,6 +26,7 @@ beforeAll(async () => {
       },
     }),
     'agent.list': command({ schema: z.strictObject({}), handle: async () => ({ agents: [] }) }),
+    'actor.list': command({ schema: z.strictObject({}), handle: async () => ({ text: 'x'.repeat(2 ** 21) }) }),
     'agent.break': command({
       schema: z.strictObject({}),
       handle: async () => {
@@ -91,6 +92,11 @@ test('a defect is answered as internal, without its text, and is told to the log
   expect(JSON.stringify(answer)).not.toContain('a defect');
   expect(number).toBe('500');
   expect(defects).toEqual([expect.any(TypeError)]);
+});
+
+test('an answer that is longer than NATS lets pass is told as that', async () => {
+  const { answer } = await ask('actor.list');
+  expect(answer).toMatchObject({ ok: false, error: { code: 'internal', hint: expect.stringContaining('limit') } });
 });
 
 test('a command that nobody knows is not found, with the nearest name', async () => {

@@ -44,6 +44,15 @@ test('a publish of any NATS client is mail, acknowledged, with the subject for i
   expect(mail && text(mail)).toBe(body);
 });
 
+test('a message that names no actor, or is too long, is invalid', async () => {
+  for (const id of ['', '*', 'a.b', 'a b']) {
+    await expect(boxes.send('backup', id, bytes('x'))).rejects.toMatchObject({ code: 'invalid' });
+    expect(await boxes.unread('backup', id, nowhere)).toEqual([]);
+  }
+  const long = boxes.send('backup', 'long', new Uint8Array(2 ** 20));
+  await expect(long).rejects.toMatchObject({ code: 'invalid', message: expect.stringContaining('1048576 bytes') });
+});
+
 test('a mailbox that is purged and whose server is killed loses no later message', async () => {
   for (let round = 0; round < 3; round += 1) {
     const before = await Promise.all(['a', 'b', 'c'].map(each => boxes.send('backup', 'purged', bytes(each))));

@@ -3,8 +3,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Link, openLink, parseServerVersion } from '../../src/nats/connection.ts';
 import { createStream, streamInfo, updateStream } from '../../src/nats/jetstream.ts';
 import { Names } from '../../src/nats/names.ts';
-import { isUnsoundReplicated, merge, prepareStorage } from '../../src/nats/storage.ts';
+import { NatsRecordStore } from '../../src/nats/record-store.ts';
+import { isUnsoundReplicated, prepareStorage } from '../../src/nats/storage.ts';
+import { merge } from '../../src/nats/stream-config.ts';
 import { startNatsServer, type TestServer } from '../support/nats-server.ts';
+import { makeRecord } from '../support/records.ts';
 
 let server: TestServer;
 let link: Link;
@@ -46,6 +49,19 @@ test('all buckets and streams stand, and a second start changes nothing', async 
   const before = await Promise.all([...streams, ...buckets].map(configOf));
   await prepareStorage(link, names, {}, soon());
   expect(await Promise.all([...streams, ...buckets].map(configOf))).toEqual(before);
+});
+
+test('each write of a record is told live', async () => {
+  const names = new Names('told');
+  await prepareStorage(link, names, {}, soon());
+  const told = Promise.withResolvers<{ subject: string; text: string }>();
+  link.connection.subscribe(names.event('*', '*'), {
+    max: 1,
+    callback: (_, message) => told.resolve({ subject: message.subject, text: message.string() }),
+  });
+  const record = makeRecord({ id: 'told' });
+  await new NatsRecordStore(link, names).append(record);
+  expect(await told.promise).toEqual({ subject: 'told.event.backup.told', text: JSON.stringify(record) });
 });
 
 test('what is there is brought up to what is needed, and never weakened', async () => {
