@@ -2,7 +2,7 @@
 /** The `reeve` command: puts the parts together, and hands the command line `up` and `agent`. */
 import { readFile } from 'node:fs/promises';
 import process from 'node:process';
-import { agent } from './cli/agent.ts';
+import { agentProcess } from './boot/agent-process.ts';
 import { processEnvironment } from './cli/process-environment.ts';
 import { runCommandLine } from './cli/program.ts';
 import { up } from './cli/up.ts';
@@ -13,7 +13,7 @@ const environment = processEnvironment({
   clock,
   embeddedUrl: async () => undefined,
   up,
-  agent,
+  agent: agentProcess,
   version: await packageVersion(),
 });
 process.exitCode = await runCommandLine(process.argv.slice(2), environment);

@@ -13,6 +13,8 @@ export interface StateMeta {
   deadlines?: readonly string[];
   /** What this state waits for, in words for an operator; a state without deadlines must have it. */
   waitsFor?: string;
+  /** The effects of this state may be cut off at any point, with nothing to finish or to clean up: it is at rest for a drain. */
+  abortable?: boolean;
 }
 
 /** The commands that a machine takes from outside, by event type (`backup.cancel`), each with the schema of its event. */

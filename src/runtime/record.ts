@@ -62,3 +62,9 @@ export const requestsMax = 32;
 export function keyOf(actor: { kind: string; id: string }): string {
   return `${actor.kind}.${actor.id}`;
 }
+
+/** A record without its context: what answers and lists show. */
+export function summaryOf(record: ActorRecord): Omit<ActorRecord, 'context'> {
+  const { context: _, ...summary } = record;
+  return summary;
+}

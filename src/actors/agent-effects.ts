@@ -1,0 +1,23 @@
+/** What an agent's own machine asks of the world: to take over what is its, to let work in, to drain. */
+import type { AgentEffectInput, agentEffects, DrainInput, DrainReport } from '../../machines/agent.ts';
+import { effect } from '../runtime/effect.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import type { WorkTree } from './work-tree.ts';
+
+export function agentEffectsOf(runtime: Runtime, tree: WorkTree): typeof agentEffects {
+  return {
+    join: effect<void, AgentEffectInput>(async () => {
+      await tree.open();
+      await runtime.openMail();
+    }),
+
+    takeWork: effect<void, AgentEffectInput>(async ({ signal }) => {
+      await tree.open();
+      runtime.refuseStarts(false);
+      await new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }));
+      runtime.refuseStarts();
+    }),
+
+    drainChildren: effect<DrainReport, DrainInput>(({ input: { deadline } }) => tree.drain(deadline)),
+  };
+}

@@ -1,0 +1,28 @@
+/** The parts of one agent, as its commands and effects are handed them. */
+import type { Clock } from '../core/clock.ts';
+import type { AgentConfig } from '../domain/agent-config.ts';
+import type { Catalog } from '../domain/catalog.ts';
+import type { PlanStore } from '../domain/plan-store.ts';
+import type { Progress } from '../domain/run.ts';
+import type { Membership } from '../runtime/membership.ts';
+import type { RecordStore } from '../runtime/record-store.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import type { EngineRuns } from './engine-runs.ts';
+import type { Turns } from './turns.ts';
+
+export interface AgentParts {
+  config: AgentConfig;
+  /** Reeve's version. */
+  version: string;
+  runtime: Runtime;
+  store: RecordStore;
+  plans: PlanStore;
+  catalog: Catalog;
+  membership: Membership;
+  clock: Clock;
+  engineRuns: EngineRuns;
+  turns: Turns;
+  /** Puts a command into a mailbox and resolves with the actor's answer. */
+  ask: (kind: string, id: string, command: object, withinMs: number) => Promise<unknown>;
+  tellProgress: (kind: string, id: string, progress: Progress) => void;
+}

@@ -1,0 +1,255 @@
+/**
+ * One agent, put together: the cluster's side, the runtime with its supervision tree, the command service.
+ *
+ * 1. The lease of its name is taken before anything of the name's is touched.
+ * 2. It ends by its own machine: SIGTERM and `agent.shutdown` send that machine one event, and when it is `stopped`
+ *    what is left is closed, the lease last.
+ * 3. What it has to write while NATS is away goes to the journal, so that its end never waits for a server.
+ */
+import type { EventObject } from 'xstate';
+import { agentCommands, agentDeadlineMs, agentMachine, version as machineVersion } from '../../machines/agent.ts';
+import type { Observer } from '../core/observer.ts';
+import type { AgentConfig } from '../domain/agent-config.ts';
+import type { RunContext } from '../domain/run.ts';
+import { type CommandService, serveCommands } from '../nats/command-service.ts';
+import { publishProgress } from '../nats/progress.ts';
+import type { MachineDefinition } from '../runtime/definition.ts';
+import type { Host } from '../runtime/host.ts';
+import { Runtime } from '../runtime/runtime.ts';
+import { timeText } from '../runtime/step-record.ts';
+import { Supervisor } from '../runtime/supervisor.ts';
+import { SystemClock } from '../runtime/system-clock.ts';
+import { agentEffectsOf } from './agent-effects.ts';
+import type { AgentParts } from './agent-parts.ts';
+import { type Cluster, joinCluster } from './cluster.ts';
+import { commandTable } from './command-table.ts';
+import { EngineRuns } from './engine-runs.ts';
+import { offeredKinds, runDefinitions } from './run-definitions.ts';
+import { Turns } from './turns.ts';
+import { WorkTree } from './work-tree.ts';
+
+export interface AgentOptions {
+  config: AgentConfig;
+  /** Reeve's version. */
+  version: string;
+  observe: Observer;
+  /** Told why the start has to wait: NATS is away, or its storage is not ready. */
+  waiting: (cause: Error) => void;
+}
+
+/** What is kept of the grace for what comes after the drain: the last writes, the lease, the link. */
+const closingMs = 3_000;
+
+/**
+ * Starts an agent; resolves when it runs. Rejects with an AnswerError `conflict` where its name is taken, and with the
+ * signal's reason when that is aborted.
+ */
+export async function startAgent(options: AgentOptions, signal: AbortSignal): Promise<Agent> {
+  const { config, version, observe, waiting } = options;
+  let agent: Agent | undefined;
+  const now = () => timeText(Date.now());
+  const machines = Object.fromEntries([...offeredKinds, 'agent'].map(kind => [kind, machineVersion]));
+  const journal = {
+    onOvertaken: (by: Parameters<Agent['overtaken']>[0]) => agent?.overtaken(by),
+    onReplayed: (counts: { records: number; superseded: number }) =>
+      observe({ fact: 'journal.replayed', ...counts, at: now() }),
+    onTrouble: (error: Error) =>
+      observe({ fact: 'defect', where: 'journal', message: error.message, stack: error.stack ?? null, at: now() }),
+  };
+  const cluster = await joinCluster({ config, version, machines, waiting, journal }, signal);
+  agent = new Agent(options, cluster);
+  await agent.open();
+  return agent;
+}
+
+export class Agent {
+  readonly parts: AgentParts;
+  /** Resolves with the exit status when it has ended and everything is closed: 0 after a drain. */
+  readonly ended: Promise<number>;
+  readonly #options: AgentOptions;
+  readonly #cluster: Cluster;
+  readonly #clock: SystemClock;
+  readonly #control: Supervisor;
+  readonly #tree: WorkTree;
+  readonly #startedAt = Date.now();
+  #service: CommandService | undefined;
+  #awaySince: number | undefined;
+  #end: (exit: number) => void = () => undefined;
+
+  constructor(options: AgentOptions, cluster: Cluster) {
+    const { config, version, observe } = options;
+    const { store, mailboxes, refusals, plans, catalog, membership, correspondence, link, names } = cluster;
+    this.#options = options;
+    this.#cluster = cluster;
+    this.#clock = new SystemClock({
+      wall: () => Date.now() + (membership.offsetMs() ?? 0),
+      onJump: byMs => observe({ fact: 'clock.jumped', byMs, at: this.#now() }),
+    });
+    let writes = 0;
+    const host: Host = {
+      store,
+      mailboxes,
+      refusals,
+      reply: correspondence.reply,
+      clock: this.#clock,
+      owner: cluster.owner,
+      nextWrite: () => ++writes,
+      random: Math.random,
+      observe,
+      poison: new Map(),
+    };
+    const tellProgress: AgentParts['tellProgress'] = (kind, id, progress) =>
+      publishProgress(link, names, kind, id, progress);
+    const engineRuns = new EngineRuns({
+      data: config.data,
+      onProgress: (kind, id, progress) => tellProgress(kind, id, progress),
+    });
+    const runtime = new Runtime(host, { onFenced: (_, id) => void engineRuns.stop(id, { graceMs: 0 }) });
+    this.parts = {
+      config,
+      version,
+      runtime,
+      store,
+      plans,
+      catalog,
+      membership,
+      clock: this.#clock,
+      engineRuns,
+      turns: new Turns(config.limits),
+      ask: (kind, id, command, withinMs) => correspondence.ask(kind, id, command, withinMs),
+      tellProgress,
+    };
+    this.#control = new Supervisor({ name: 'control', clock: this.#clock, observe, random: Math.random });
+    this.#tree = new WorkTree({
+      runtime,
+      agent: config.name,
+      definitions: runDefinitions(this.parts),
+      beforeAdoption: record => this.#holdTurn(record.context as unknown as RunContext),
+      onEscalated: error => this.#escalated(error),
+    });
+    this.ended = new Promise(resolve => {
+      this.#end = resolve;
+    });
+    this.#watchLink();
+    membership.onLost(by =>
+      runtime.tell('agent', config.name, { type: 'agent.fenced', by: by.incarnation } as EventObject),
+    );
+  }
+
+  /** Takes over or creates the agent's own record, and with it begins to work. */
+  async open(): Promise<void> {
+    const { config, version, observe } = this.#options;
+    const { owner, store, link, names } = this.#cluster;
+    const { runtime, membership } = this.parts;
+    observe({
+      fact: 'agent.started',
+      incarnation: owner.incarnation,
+      host: owner.host,
+      version,
+      pid: process.pid,
+      at: this.#now(),
+    });
+    runtime.define(this.#definition(), this.#control);
+    const self = { incarnation: owner.incarnation, host: owner.host, graceMs: Math.max(0, config.graceMs - closingMs) };
+    const stored = await store.read('agent', config.name);
+    if (stored) {
+      await runtime.adopt(stored);
+      runtime.tell('agent', config.name, { type: 'agent.starting', ...self } as EventObject);
+    } else {
+      await runtime.start('agent', config.name, { input: { name: config.name, ...self } });
+    }
+    const actor = runtime.find('agent', config.name);
+    if (!actor) throw new Error(`the record of agent ${config.name} could not be taken over`);
+    const running = Promise.withResolvers<void>();
+    const look = () => {
+      const [mode = ''] = actor.record.state.split('.', 1);
+      membership.announce({ mode, actors: [...runtime.actors].length - 1 });
+      if (actor.record.context.incarnation !== owner.incarnation) return; // it speaks of the incarnation before
+      if (mode === 'running' || mode === 'draining') running.resolve();
+      if (mode === 'stopped' || mode === 'fenced') void this.#close(mode === 'stopped' ? 0 : 1);
+    };
+    actor.watch(look);
+    look();
+    await Promise.race([running.promise, this.ended]);
+    this.#service = await serveCommands(link, names, commandTable(this.parts), {
+      version,
+      onDefect: (where, error) => this.#defect(where, error),
+    });
+  }
+
+  /** Begins a drain that ends the agent, as a signal to the process asks for it. */
+  shutdown(note: string): void {
+    this.parts.runtime.tell('agent', this.#options.config.name, { type: 'agent.shutdown', note } as EventObject);
+  }
+
+  /** Ends whatever it runs at once: for a process that exits right after. */
+  killEngines(): void {
+    this.parts.engineRuns.killAll();
+  }
+
+  /** A replay of the journal found another owner. */
+  overtaken(by: Parameters<NonNullable<ReturnType<Runtime['find']>>['fence']>[0]): void {
+    this.parts.runtime.find(by.record.kind, by.record.id)?.fence(by);
+  }
+
+  #definition(): MachineDefinition {
+    const actors = agentEffectsOf(this.parts.runtime, this.#tree);
+    return {
+      kind: 'agent',
+      version: machineVersion,
+      machine: agentMachine.provide({ actors }),
+      commands: agentCommands,
+      deadlineMs: agentDeadlineMs,
+    };
+  }
+
+  #holdTurn({ id, plan, task, admitted }: RunContext): void {
+    if (admitted) this.parts.turns.hold({ id, plan, task });
+  }
+
+  #escalated(error: Error): void {
+    this.#defect('supervision of work', error);
+    this.shutdown(error.message);
+  }
+
+  #watchLink(): void {
+    const { link } = this.#cluster;
+    const { observe } = this.#options;
+    link.onChange(up => {
+      const at = this.#now();
+      if (up && this.#awaySince !== undefined) observe({ fact: 'nats.back', awayMs: Date.now() - this.#awaySince, at });
+      if (!up && this.#awaySince === undefined && !link.isClosed)
+        observe({
+          fact: 'nats.away',
+          message: 'the link to NATS is down; runs go on, and what they write is journalled',
+          at,
+        });
+      this.#awaySince = up ? undefined : (this.#awaySince ?? Date.now());
+    });
+  }
+
+  /** Everything that is left, the lease last; each part is bounded. */
+  async #close(exit: number): Promise<void> {
+    const { link, membership, store } = this.#cluster;
+    const bound = AbortSignal.timeout(closingMs - 500);
+    this.parts.runtime.close();
+    await this.#control.drain(this.#clock.now() + closingMs / 2);
+    await this.#service?.stop(bound);
+    await store.close();
+    await membership.leave(bound);
+    await link.close();
+    this.#clock.close();
+    const tookMs = Date.now() - this.#startedAt;
+    this.#options.observe({ fact: 'agent.stopped', exit, tookMs, at: timeText(Date.now()) });
+    this.#end(exit);
+  }
+
+  #defect(where: string, error: unknown): void {
+    const { message, stack = null } = error instanceof Error ? error : new Error(String(error));
+    this.#options.observe({ fact: 'defect', where, message, stack, at: this.#now() });
+  }
+
+  #now(): string {
+    return timeText(this.#clock.now());
+  }
+}

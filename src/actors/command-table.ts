@@ -1,0 +1,11 @@
+/** All commands that an agent answers, by name. */
+import type { AnyCommand } from '../nats/command-service.ts';
+import type { AgentParts } from './agent-parts.ts';
+import { actorCommands } from './commands/actor-commands.ts';
+import { agentCommands } from './commands/agent-commands.ts';
+import { planCommands } from './commands/plan-commands.ts';
+import { runCommands } from './commands/run-commands.ts';
+
+export function commandTable(parts: AgentParts): Record<string, AnyCommand> {
+  return { ...planCommands(parts), ...runCommands(parts), ...agentCommands(parts), ...actorCommands(parts) };
+}

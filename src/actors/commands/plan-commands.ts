@@ -1,0 +1,129 @@
+/** `plan.put`, `get`, `list` and `delete`. */
+import { stat } from 'node:fs/promises';
+import { z } from 'zod';
+import { AnswerError } from '../../core/answer-error.ts';
+import { formatDuration } from '../../core/durations.ts';
+import { commandFields } from '../../domain/commands.ts';
+import { nameText, type Plan, planSchema } from '../../domain/plan.ts';
+import { policyOf } from '../../domain/policy.ts';
+import { command } from '../../nats/command-service.ts';
+import type { AgentParts } from '../agent-parts.ts';
+import { checkAllowed, repositoryOf } from '../places.ts';
+import { recordsOf } from './records.ts';
+
+const requestId = commandFields.requestId;
+
+export function planCommands(parts: AgentParts) {
+  const { plans } = parts;
+  return {
+    'plan.put': command({
+      schema: planSchema.extend({ requestId, dryRun: z.boolean().optional() }),
+      handle: async ({ requestId, dryRun, ...plan }) => {
+        await refuseImpossible(plan, parts);
+        const warnings = await warningsOf(plan, parts);
+        if (dryRun) return { name: plan.name, revision: (await plans.get(plan.name))?.revision ?? 0, warnings };
+        const { revision } = await plans.put(plan, requestId === undefined ? {} : { requestId });
+        return { name: plan.name, revision, warnings };
+      },
+    }),
+    'plan.get': command({
+      schema: z.strictObject({ name: nameText }),
+      handle: async ({ name }) => {
+        const { plan, revision } = await planOf(parts, name);
+        return { ...plan, revision };
+      },
+    }),
+    'plan.list': command({
+      schema: z.strictObject({
+        labels: z.record(z.string(), z.string()).optional(),
+        limit: z.int().min(1).max(10_000).optional(),
+      }),
+      handle: async ({ labels = {}, limit = 1_000 }) => {
+        const all = await plans.list();
+        const matching = all.filter(({ plan }) =>
+          Object.entries(labels).every(([key, value]) => plan.labels?.[key] === value),
+        );
+        return { plans: matching.slice(0, limit).map(({ plan, revision }) => ({ ...plan, revision })) };
+      },
+    }),
+    'plan.delete': command({
+      schema: z.strictObject({ name: nameText, keepBackups: z.boolean().optional(), requestId }),
+      handle: async ({ name, keepBackups, requestId }) => {
+        const hanging = await hangingOn(parts, name, keepBackups ?? false);
+        const known = await plans.get(name);
+        if (known && hanging.length > 0)
+          throw new AnswerError(
+            'conflict',
+            `plan ${name} cannot be deleted: ${hanging.join('; ')}`,
+            'end them first; keepBackups leaves its backups where they are',
+          );
+        if (!(await plans.delete(name, requestId === undefined ? {} : { requestId }))) throw unknownPlan(name);
+        return {};
+      },
+    }),
+  };
+}
+
+/** The plan of a name; `not-found` where there is none. */
+export async function planOf(parts: AgentParts, name: string) {
+  const stored = await parts.plans.get(name);
+  if (!stored) throw unknownPlan(name);
+  return stored;
+}
+
+function unknownPlan(name: string): AnswerError {
+  return new AnswerError('not-found', `there is no plan ${name}`, 'see them with: reeve plan list');
+}
+
+async function refuseImpossible(plan: Plan, parts: AgentParts): Promise<void> {
+  if (plan.onDrain === 'detach')
+    throw new AnswerError(
+      'invalid',
+      `plan ${plan.name}: onDrain detach needs engines that outlive their agent, which this version does not have: an engine process ends with its agent`,
+      'use suspend (the default), finish or cancel',
+    );
+  const agent = plan.placement && 'agent' in plan.placement ? plan.placement.agent : undefined;
+  if (agent !== undefined && agent !== parts.config.name) {
+    const members = await parts.membership.list();
+    if (!members.some(member => member.agent === agent))
+      throw new AnswerError(
+        'invalid',
+        `plan ${plan.name}: there is no agent ${agent}`,
+        `known: ${members.map(each => each.agent).join(', ')}`,
+      );
+    return;
+  }
+  checkAllowed(parts.config, 'read', plan.engine.path);
+  repositoryOf(plan, parts.config);
+}
+
+async function warningsOf(plan: Plan, { config }: AgentParts): Promise<string[]> {
+  const warnings: string[] = [];
+  const { path } = plan.engine;
+  const source = await stat(path).catch(() => undefined);
+  if (!source) warnings.push(`the path ${path} is not there now; a run fails with source-missing until it is`);
+  const repository = repositoryOf(plan, config);
+  const place =
+    (await stat(repository.path).catch(() => undefined)) ??
+    (await stat(dirnameOf(repository.path)).catch(() => undefined));
+  if (source && place && source.dev === place.dev)
+    warnings.push(`the repository ${repository.path} is on the same disk as ${path}: a broken disk takes both`);
+  const cancelGraceMs = policyOf(plan).deadlinesMs.cancelGrace ?? 0;
+  if (cancelGraceMs > config.graceMs)
+    warnings.push(
+      `cancelGrace ${formatDuration(cancelGraceMs)} is longer than the agent's grace of ${formatDuration(config.graceMs)}, which bounds it in a drain`,
+    );
+  return warnings;
+}
+
+function dirnameOf(path: string): string {
+  return path.replace(/\/[^/]*\/?$/, '') || '/';
+}
+
+async function hangingOn(parts: AgentParts, plan: string, keepBackups: boolean): Promise<string[]> {
+  const running = (await recordsOf(parts.store)).filter(({ record }) => !record.final && record.context.plan === plan);
+  const hanging = running.map(({ record }) => `${record.kind} ${record.id} is ${record.state}`);
+  if (keepBackups) return hanging;
+  const backups = await parts.catalog.list(plan);
+  return backups.length > 0 ? [...hanging, `it has ${backups.length} backups, the newest ${backups[0]?.id}`] : hanging;
+}

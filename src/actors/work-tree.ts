@@ -1,0 +1,81 @@
+/**
+ * The part of an agent's supervision tree that a drain empties: the supervisors of its work, under one of their own. It
+ * is built anew when a drained agent is told to go on.
+ */
+import type { DrainReport } from '../../machines/agent.ts';
+import type { MachineDefinition } from '../runtime/definition.ts';
+import type { ActorRecord } from '../runtime/record.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { timeText } from '../runtime/step-record.ts';
+import { Supervisor } from '../runtime/supervisor.ts';
+
+export interface WorkTreeOptions {
+  runtime: Runtime;
+  agent: string;
+  /** Kinds of work, each with its definition. */
+  definitions: MachineDefinition[];
+  /** Told of each record before any is taken over: what held a place goes on holding it. */
+  beforeAdoption: (record: ActorRecord) => void;
+  /** Called when the supervisors gave up: the agent cannot go on. */
+  onEscalated: (error: Error) => void;
+}
+
+export class WorkTree {
+  readonly #options: WorkTreeOptions;
+  #work: Supervisor | undefined;
+
+  constructor(options: WorkTreeOptions) {
+    this.#options = options;
+  }
+
+  /** Builds the supervisors and takes over what is this agent's to run. Where they stand already, nothing. */
+  async open(): Promise<void> {
+    if (this.#work) return;
+    const { runtime, agent, definitions, beforeAdoption, onEscalated } = this.#options;
+    const { clock, observe, random } = runtime.host;
+    const work = new Supervisor({ name: 'work', clock, observe, random, intensity: 3, periodMs: 60_000 });
+    work.onEscalated(onEscalated);
+    this.#work = work;
+    const backups = new Supervisor({
+      name: 'backups',
+      clock,
+      observe,
+      random,
+      intensity: 1_000,
+      periodMs: 60_000,
+      stopOrder: 'together',
+      onRestarted: (key, restarts, afterMs) => {
+        const [kind = '', id = ''] = key.split('.');
+        observe({ fact: 'actor.restarted', kind, id, restarts, afterMs, at: timeText(clock.now()) });
+      },
+    });
+    await work.add(backups.asChild());
+    for (const definition of definitions) runtime.define(definition, backups);
+    const kinds = new Set(definitions.map(({ kind }) => kind));
+    const isOurs = (record: ActorRecord) => kinds.has(record.kind) && (record.owner?.agent ?? agent) === agent;
+    for await (const { record } of runtime.host.store.list())
+      if (!record.final && isOurs(record)) beforeAdoption(record);
+    await runtime.adoptAll(isOurs);
+  }
+
+  /** Drains all work by `deadline` (ms since the epoch) and says what did not stop. */
+  async drain(deadline: number): Promise<DrainReport> {
+    const { clock, observe } = this.#options.runtime.host;
+    const work = this.#work;
+    this.#work = undefined;
+    const before = [...this.#options.runtime.actors].length - 1; // the agent's own actor is not drained
+    const startedAt = clock.now();
+    observe({
+      fact: 'drain.started',
+      cause: 'agent',
+      graceMs: deadline - startedAt,
+      actors: before,
+      at: timeText(startedAt),
+    });
+    const unstopped = work ? await work.drain(deadline) : [];
+    const tookMs = clock.now() - startedAt;
+    const stopped = Math.max(0, before - unstopped.length);
+    observe({ fact: 'drain.ended', tookMs, stopped, unstopped, at: timeText(clock.now()) });
+    return { stopped, unstopped: unstopped.map(({ kind, id, why }) => ({ kind, id, state: why })), tookMs };
+  }
+}

@@ -1,0 +1,41 @@
+/** Deadlines as data: which a configuration has, and when each is over. */
+import type { AnyMachineSnapshot, AnyStateNode } from 'xstate';
+import type { StateMeta } from '../core/machine-spec.ts';
+import type { MachineDefinition } from './definition.ts';
+
+/** Absolute times (ms since the epoch) by the deadlines' names. */
+export type Deadlines = Record<string, number>;
+
+/**
+ * The deadlines of `next`. One whose state was already there in `previous` keeps its time, whatever happened within the
+ * state; one whose state was entered starts at `at`.
+ */
+export function deadlinesOf(
+  definition: MachineDefinition,
+  next: AnyMachineSnapshot,
+  at: number,
+  random: () => number,
+  previous?: { snapshot: AnyMachineSnapshot; deadlines: Deadlines },
+): Deadlines {
+  const deadlines: Deadlines = {};
+  if (next.status !== 'active' || !definition.deadlineMs) return deadlines;
+  for (const node of next._nodes) {
+    for (const name of namedBy(node)) {
+      const kept = previous?.snapshot._nodes.includes(node) ? previous.deadlines[name] : undefined;
+      const lengthMs = kept === undefined ? definition.deadlineMs(name, next.context as never, random()) : undefined;
+      const time = kept ?? (lengthMs === undefined ? undefined : at + lengthMs);
+      if (time !== undefined) deadlines[name] = time;
+    }
+  }
+  return deadlines;
+}
+
+function namedBy(node: AnyStateNode): readonly string[] {
+  return (node.meta as StateMeta | undefined)?.deadlines ?? [];
+}
+
+/** What the innermost state that says so waits for. */
+export function waitsForOf(snapshot: AnyMachineSnapshot): string | null {
+  const said = snapshot._nodes.map(node => (node.meta as StateMeta | undefined)?.waitsFor).filter(Boolean);
+  return said.at(-1) ?? null;
+}

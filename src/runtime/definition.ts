@@ -1,0 +1,27 @@
+/** What the runtime is told of a machine before it runs actors of it. */
+import type { AnyStateMachine } from 'xstate';
+import type { JsonObject } from '../core/json.ts';
+import type { Commands } from '../core/machine-spec.ts';
+import type { ActorRecord } from './record.ts';
+
+export interface MachineDefinition {
+  /** The kind of its actors: the first token of their key. */
+  kind: string;
+  /** Counts the changes of the chart or its context that older records must be migrated over. */
+  version: number;
+  /** The chart with its effects provided. Durable machines: no parallel or history states, no child machines, no `after`. */
+  machine: AnyStateMachine;
+  /** What mailboxes take; nothing else is taken. Default: nothing. */
+  commands?: Commands;
+  /** Length of a deadline that a state names, in milliseconds; undefined means no limit. `random` is in [0, 1). */
+  deadlineMs?: (name: string, context: never, random: number) => number | undefined;
+  /**
+   * Turns the state and context of an older version's record into this version's; undefined refuses the record, which
+   * then stands as it is and says so.
+   */
+  migrate?: (record: ActorRecord) => { state: string; context: JsonObject } | undefined;
+  /** Type of the fact that tells an actor that its agent stops; it carries `deadline` (ms since the epoch). Default: none is sent. */
+  drainEvent?: string;
+  /** Type of the fact that tells a restored actor that an agent runs it again. Default: none is sent. */
+  returnedEvent?: string;
+}

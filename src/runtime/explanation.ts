@@ -1,0 +1,41 @@
+/** Why an actor is where it is, since when, what it waits for, until when, and what it can take. */
+import type { AnyMachineSnapshot } from 'xstate';
+import { pathToStateValue } from 'xstate';
+import { waitsForOf } from './deadlines.ts';
+import type { MachineDefinition } from './definition.ts';
+import type { ActorRecord } from './record.ts';
+
+export interface Explanation {
+  state: string;
+  /** What the state means, as its chart describes it, and how it was come by. */
+  why: string;
+  since: string;
+  waitsFor: string | null;
+  /** The nearest deadline. */
+  until: { deadline: string; at: string } | null;
+  canTake: string[];
+}
+
+/** Explains a record by its machine; where this agent does not know the machine, by the record alone. */
+export function explain(record: ActorRecord, definition: MachineDefinition | undefined): Explanation {
+  const { state, since, from, event, canTake } = record;
+  const snapshot = definition && restingAt(record, definition);
+  const meaning = snapshot?._nodes
+    .map(node => node.description)
+    .filter(Boolean)
+    .at(-1);
+  const came = from === null ? `It began by ${event}.` : `It came from ${from} by ${event}.`;
+  const message = typeof record.context.message === 'string' ? record.context.message : undefined;
+  const why = [meaning, came, message].filter(Boolean).join(' ');
+  const [nearest] = Object.entries(record.deadlines).sort(([, one], [, other]) => (one < other ? -1 : 1));
+  const until = nearest ? { deadline: nearest[0], at: nearest[1] } : null;
+  return { state, why, since, waitsFor: snapshot ? waitsForOf(snapshot) : null, until, canTake };
+}
+
+function restingAt({ state, context }: ActorRecord, { machine }: MachineDefinition): AnyMachineSnapshot | undefined {
+  try {
+    return machine.resolveState({ value: pathToStateValue(state.split('.')), context }) as AnyMachineSnapshot;
+  } catch {
+    return undefined; // a state that this version of the machine does not have
+  }
+}
