@@ -11,11 +11,11 @@ const decompress = promisify(zstdDecompress);
 
 export const envelopes = { plain: 0, zstd: 1 } as const;
 
-/** The stored form; plain where compression gains nothing. */
-export async function seal(bytes: Uint8Array): Promise<Buffer> {
-  const packed = await compress(bytes);
-  if (packed.length < bytes.length) return Buffer.concat([Buffer.of(envelopes.zstd), packed]);
-  return Buffer.concat([Buffer.of(envelopes.plain), bytes]);
+/** The stored form, in parts to be written one after another; plain where compression gains nothing. */
+export async function seal(bytes: Buffer): Promise<[kind: Buffer, body: Buffer]> {
+  // Room for the whole in one buffer: many small ones, and their sum, would stay as garbage for a while.
+  const packed = await compress(bytes, { chunkSize: Math.max(1024, bytes.length + 1024) });
+  return packed.length < bytes.length ? [Buffer.of(envelopes.zstd), packed] : [Buffer.of(envelopes.plain), bytes];
 }
 
 /** The plain bytes; rejects where the stored form is torn or unknown, and never yields more than the largest chunk. */

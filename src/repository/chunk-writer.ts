@@ -11,12 +11,15 @@ import { rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { failpoint } from '../core/failpoint.ts';
 import { seal } from './chunk-envelope.ts';
+import { chunkSizes } from './chunker.ts';
 import { syncDirectory, writeSynced } from './durable-file.ts';
 import { chunkPath, ensureDirectory, type Repository, runDirectory } from './repository.ts';
 import { errorCode, repositoryError } from './repository-failure.ts';
 
 const chunksAtOnce = 16;
-const bytesAtOnce = 24 * 1024 * 1024;
+/** Of the chunks that are large enough to be worth a buffer that is used again; garbage of their size piles up. */
+const largeAtOnce = 3;
+const largeBytes = 64 * 1024;
 
 export class ChunkWriter {
   /** Bytes of chunk objects that were not there before. */
@@ -28,7 +31,7 @@ export class ChunkWriter {
   readonly #token = randomBytes(6).toString('hex');
   readonly #storing = new Map<string, Promise<void>>();
   readonly #touched = new Set<string>();
-  #bytesStoring = 0;
+  readonly #buffers: Buffer[] = Array.from({ length: largeAtOnce }, () => Buffer.allocUnsafeSlow(chunkSizes.maxBytes));
   #drafts = 0;
   #failed: { error: unknown } | undefined;
 
@@ -39,15 +42,16 @@ export class ChunkWriter {
   }
 
   /**
-   * Takes a chunk and answers its name, before it is stored. The bytes belong to the writer from here on. Rejects when
-   * the signal is aborted, and with what went wrong with any chunk before.
+   * Takes a chunk, at most as large as a chunk may be, and answers its name, before it is stored. The bytes are the
+   * caller's again when this resolves. Rejects when the signal is aborted, and with what went wrong with any before.
    */
   async add(bytes: Buffer): Promise<string> {
-    while (this.#storing.size >= chunksAtOnce || this.#bytesStoring >= bytesAtOnce)
+    const isLarge = bytes.length > largeBytes;
+    while (this.#storing.size >= chunksAtOnce || (isLarge && this.#buffers.length === 0))
       await Promise.race(this.#storing.values());
     this.#check();
     const sha256 = createHash('sha256').update(bytes).digest('hex');
-    if (!this.#storing.has(sha256)) this.#start(sha256, bytes);
+    if (!this.#storing.has(sha256)) this.#start(sha256, bytes, isLarge ? this.#buffers.pop() : undefined);
     return sha256;
   }
 
@@ -73,14 +77,14 @@ export class ChunkWriter {
     if (this.#failed) throw this.#failed.error;
   }
 
-  #start(sha256: string, bytes: Buffer): void {
-    this.#bytesStoring += bytes.length;
-    const storing = this.#store(sha256, bytes)
+  #start(sha256: string, bytes: Buffer, buffer: Buffer | undefined): void {
+    const copy = buffer ? buffer.subarray(0, bytes.copy(buffer)) : Buffer.from(bytes);
+    const storing = this.#store(sha256, copy)
       .catch(error => {
         this.#failed ??= { error: repositoryError(this.#repository.path, error) };
       })
       .finally(() => {
-        this.#bytesStoring -= bytes.length;
+        if (buffer) this.#buffers.push(buffer);
         this.#storing.delete(sha256);
       });
     this.#storing.set(sha256, storing);
@@ -107,7 +111,7 @@ export class ChunkWriter {
       throw error;
     }
     failpoint('chunk.after-rename');
-    this.bytesStored += sealed.length;
+    this.bytesStored += sealed[0].length + sealed[1].length;
   }
 }
 

@@ -4,10 +4,10 @@
  * complete and durable, and yet no backup until the commit slot names it.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream, createWriteStream, type WriteStream } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { finished } from 'node:stream/promises';
+import { pipeline } from 'node:stream/promises';
 import { createZstdCompress } from 'node:zlib';
 import { failpoint } from '../core/failpoint.ts';
 import { directoryMode, fileMode, syncDirectory, writeSynced } from './durable-file.ts';
@@ -21,6 +21,7 @@ export class ManifestWriter {
   readonly #directory: string;
   readonly #draft: string;
   readonly #packer = createZstdCompress();
+  readonly #file: WriteStream;
   readonly #written: Promise<void>;
 
   /** The run's directory must be there. */
@@ -28,10 +29,9 @@ export class ManifestWriter {
     this.#repository = repository;
     this.#directory = runDirectory(repository, run);
     this.#draft = join(this.#directory, `manifest-${randomBytes(6).toString('hex')}`);
-    const file = createWriteStream(`${this.#draft}.body`, { flags: 'wx', mode: fileMode });
-    this.#written = finished(this.#packer.pipe(file));
-    file.on('error', error => this.#packer.destroy(error));
-    this.#packer.on('error', error => file.destroy(error));
+    this.#file = createWriteStream(`${this.#draft}.body`, { flags: 'wx', mode: fileMode });
+    // A pipeline, for it ends both when one of them fails or is given up; a bare pipe would leave the file waiting.
+    this.#written = pipeline(this.#packer, this.#file);
     // Heard where it is awaited; until then a failed write must not end the process.
     this.#written.catch(() => undefined);
   }
@@ -80,6 +80,7 @@ export class ManifestWriter {
   /** Gives the manifest up; may be called at any time, also after `stage`. */
   async abandon(): Promise<void> {
     this.#packer.destroy();
+    this.#file.destroy();
     await this.#written.catch(() => undefined);
     await rm(`${this.#draft}.body`, { force: true });
     await rm(this.#draft, { force: true });

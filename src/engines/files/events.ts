@@ -32,7 +32,8 @@ export type EngineResult =
       skipped: Skipped;
     }
   /** What the slot holds now; the caller compares it with what it wanted. */
-  | { task: 'commit' | 'void'; slot: SlotContent }
+  | { task: 'commit'; slot: SlotContent }
+  | { task: 'void'; slot: SlotContent }
   | ({ task: 'restore' } & RestoreResult)
   /** Damage is a result here: what it means for the run is the caller's to say. */
   | ({ task: 'verify' } & VerifyResult)

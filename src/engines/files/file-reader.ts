@@ -20,7 +20,7 @@ export interface FileContent {
 export interface ReadOptions {
   /** What the walk found there; another file under this name by now counts as vanished. */
   expected: BigIntStats;
-  /** Takes a chunk, and answers its name. */
+  /** Takes a chunk, and answers its name; the bytes are used again once it has. */
   store: (chunk: Buffer) => Promise<string>;
   signal: AbortSignal;
   onBytes: (bytes: number) => void;
@@ -73,7 +73,7 @@ async function readPieces(
     const length = isZero(content) ? filled : firstBoundary(content);
     const chunk = content.subarray(0, length);
     if (isZero(chunk)) addHole(pieces, length);
-    else pieces.push([length, await store(Buffer.from(chunk))]);
+    else pieces.push([length, await store(chunk)]);
     window.copyWithin(0, length, filled);
     filled -= length;
     size += length;

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { engineCommand } from '../../../src/engines/files/command.ts';
-import type { EngineEvent, EngineResultOf } from '../../../src/engines/files/events.ts';
+import type { EngineEvent, EngineResult, EngineResultOf } from '../../../src/engines/files/events.ts';
 import type { Job, JobOf } from '../../../src/engines/files/job.ts';
 import { listBackups } from '../../../src/repository/backup-list.ts';
 import { openRepository } from '../../../src/repository/repository.ts';
@@ -50,12 +50,12 @@ export function startEngine(directory: string, job: unknown, options: { failpoin
 export async function runJob<Task extends Job['task']>(
   directory: string,
   job: JobOf<Task>,
-): Promise<EngineResultOf<Task>> {
+): Promise<Extract<EngineResult, { task: Task }>> {
   const engine = startEngine(directory, job);
   const { status, stderr } = await engine.ended;
   const last = engine.events.at(-1);
   if (status !== 0 || last?.type !== 'result') throw new Error(`${status}: ${JSON.stringify(last)} ${stderr}`);
-  return last.result as EngineResultOf<Task>;
+  return last.result as Extract<EngineResult, { task: Task }>;
 }
 
 /** The failure that a job ends with. */

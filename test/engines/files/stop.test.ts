@@ -1,0 +1,115 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { eventually } from '../../support/eventually.ts';
+import { backupJob, type Engine, failureOfJob, listed, runJob, scratch, startEngine } from './engine-process.ts';
+import { noise } from './trees.ts';
+
+/** A backup under way of one file that takes seconds. */
+async function runningBackup() {
+  const directory = scratch(onTestFinished);
+  const [source, repository] = [join(directory, 'source'), join(directory, 'repository')];
+  mkdirSync(source);
+  writeFileSync(join(source, 'big'), noise(300 * 1024 * 1024, 'stop'));
+  const engine = startEngine(directory, backupJob('p-1', source, repository));
+  onTestFinished(() => void engine.process.kill('SIGKILL'));
+  await eventually('bytes are on their way', () =>
+    engine.events.some(event => event.type === 'progress' && (event.progress.bytesDone ?? 0) > 0),
+  );
+  return { directory, source, repository, engine };
+}
+
+async function endsSoon({ engine }: { engine: Engine }): Promise<void> {
+  const asked = performance.now();
+  expect((await engine.ended).status).toBe(143);
+  // Well under 200 ms on a machine of its own; this one is shared.
+  expect(performance.now() - asked).toBeLessThan(1_000);
+  expect(engine.events.every(event => event.type === 'progress')).toBe(true);
+}
+
+const chunkFiles = (repository: string) =>
+  execFileSync('find', [join(repository, 'chunks'), '-type', 'f'], { encoding: 'utf8' }).split('\n').length - 1;
+
+describe('a backup that is told to stop', () => {
+  test.each(['SIGTERM', 'SIGINT'] as const)('by %s ends at once, with no temporary file left', async signal => {
+    const running = await runningBackup();
+    running.engine.process.kill(signal);
+    await endsSoon(running);
+    expect(readdirSync(join(running.repository, 'tmp', 'p-1'))).toEqual([]);
+    expect(await listed(running.repository)).toEqual([]);
+    await runJob(running.directory, { task: 'discard', run: 'p-1', repository: running.repository });
+    expect(readdirSync(join(running.repository, 'tmp'))).toEqual([]);
+  });
+
+  test('by the end of its stdin, for its starter is gone, stops the same way and can go on later', async () => {
+    const running = await runningBackup();
+    running.engine.process.stdin?.destroy();
+    await endsSoon(running);
+    const stored = chunkFiles(running.repository);
+    expect(stored).toBeGreaterThan(0);
+    const resumed = await runJob(running.directory, backupJob('p-1', running.source, running.repository));
+    expect(resumed.bytesStored).toBeLessThan(300 * 1024 * 1024);
+    expect(chunkFiles(running.repository)).toBeGreaterThan(stored);
+  });
+});
+
+test('a backup of much data keeps its memory small', async () => {
+  const { engine } = await runningBackup();
+  const { readFile } = await import('node:fs/promises');
+  const peakKiB = async () =>
+    Number(/VmHWM:\s+(\d+)/.exec(await readFile(`/proc/${engine.process.pid}/status`, 'utf8').catch(() => ''))?.[1]);
+  let peak = 0;
+  await eventually(
+    'the backup is done',
+    async () => {
+      peak = Math.max(peak, (await peakKiB()) || 0);
+      return engine.events.at(-1)?.type === 'result';
+    },
+    50_000,
+  );
+  expect(peak).toBeGreaterThan(0);
+  expect(peak).toBeLessThan(250 * 1024);
+});
+
+describe('a job that is none', () => {
+  test.each([
+    ['no JSON', '{', 'bad job'],
+    ['no task', '{}', 'no task'],
+    ['a run that is a path', { task: 'discard', run: '../x', repository: '/r' }, "job's run"],
+    ['a relative repository', { task: 'verify', backup: 'p-1', repository: 'r' }, "job's repository"],
+    ['a source that is none', { ...backupJob('p-1', '/s', '/r'), source: {} }, "job's source"],
+  ])('for it has %s ends with status 2 and says what is wrong', async (_, job, message) => {
+    const failure = await failureOfJob(scratch(onTestFinished), job);
+    expect(failure).toMatchObject({ status: 2, code: 'defect' });
+    expect(failure.message).toContain(message);
+  });
+});
+
+describe('what is not there', () => {
+  test('is said with its own code: a backup, a repository, a source', async () => {
+    const directory = scratch(onTestFinished);
+    const repository = join(directory, 'repository');
+    expect(await failureOfJob(directory, { task: 'verify', repository, backup: 'p-1' })).toMatchObject({
+      status: 1,
+      code: 'repository-unreachable',
+    });
+    expect(await failureOfJob(directory, backupJob('p-1', join(directory, 'nothing'), repository))).toMatchObject({
+      kind: 'permanent',
+      code: 'source-missing',
+    });
+    const unmounted = { ...backupJob('p-1', directory, repository), source: { path: directory, requireMount: true } };
+    expect(await failureOfJob(directory, unmounted)).toMatchObject({ code: 'source-missing' });
+    // A source that is not there must not leave a repository behind, nor anything in it.
+    expect(readdirSync(directory)).not.toContain('repository');
+    const orphan = backupJob('p-1', directory, join(directory, 'no', 'parent'));
+    expect(await failureOfJob(directory, orphan)).toMatchObject({ code: 'repository-unreachable' });
+    await runJob(directory, { task: 'void', run: 'p-1', repository, epoch: 1 });
+    expect(await failureOfJob(directory, { task: 'verify', repository, backup: 'p-1' })).toMatchObject({
+      code: 'backup-missing',
+    });
+    expect(await failureOfJob(directory, backupJob('p-1', directory, repository))).toMatchObject({
+      code: 'superseded',
+    });
+  });
+});

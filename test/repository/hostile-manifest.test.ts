@@ -1,0 +1,111 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { zstdCompressSync } from 'node:zlib';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { manifestPath, openOrCreateRepository } from '../../src/repository/repository.ts';
+import { restoreBackup } from '../../src/repository/restore.ts';
+
+const attributes = { mode: 0o755, uid: 0, gid: 0, mtimeUs: 0 };
+const root = { type: 'directory', path: '', ...attributes };
+const directory = (path: unknown) => ({ type: 'directory', path, ...attributes });
+const file = (path: unknown, more = {}) => ({ type: 'file', path, size: 3, content: [[3]], ...attributes, ...more });
+const symlink = (path: unknown, target: string) => ({ type: 'symlink', path, target, ...attributes });
+
+interface Made {
+  lines: unknown[];
+  /** What the footer claims; counted where it is not given. */
+  totals?: { files: number; directories: number; bytes: number };
+  footer?: boolean;
+  cut?: number;
+}
+
+/** Restores a manifest made by hand, with a true hash, beside a file that nothing may touch. */
+async function restoreMade({ lines, totals, footer = true, cut = 0 }: Made): Promise<string> {
+  const scratch = mkdtempSync(join(tmpdir(), 'reeve-hostile-'));
+  onTestFinished(() => rmSync(scratch, { recursive: true, force: true }));
+  const repository = await openOrCreateRepository(join(scratch, 'repository'));
+  const entries = lines as { type: string; size?: number }[];
+  const directories = entries.filter(line => line?.type === 'directory').length;
+  const counted = {
+    files: entries.filter(line => line?.type !== 'data').length - directories,
+    directories,
+    bytes: entries.reduce((sum, line) => sum + (line?.type === 'file' ? (line.size ?? 0) : 0), 0),
+  };
+  const all = footer ? [...lines, { type: 'footer', totals: totals ?? counted }] : lines;
+  const text = all.map(line => `${typeof line === 'string' ? line : JSON.stringify(line)}\n`).join('');
+  const header = { reeve: 'manifest', format: 1, run: 'r', plan: 'p', source: '/', startedAt: '', endedAt: '' };
+  const first = `${JSON.stringify({ ...header, totals: counted, skipped: {} })}\n`;
+  const whole = Buffer.concat([Buffer.from(first), zstdCompressSync(text)]);
+  const bytes = whole.subarray(0, whole.length - cut);
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  writeFileSync(manifestPath(repository, sha256), bytes);
+  const outside = join(scratch, 'outside');
+  mkdirSync(outside);
+  writeFileSync(join(outside, 'precious'), 'untouched');
+  const to = join(scratch, 'out');
+  const { signal } = new AbortController();
+  try {
+    await restoreBackup({ repository, manifest: sha256, to, include: [], signal });
+    return `restored ${readdirSync(to).sort().join(' ')}`;
+  } catch (error) {
+    return (error as { failure?: { message: string } }).failure?.message ?? String(error);
+  } finally {
+    expect(readdirSync(outside)).toEqual(['precious']);
+    expect(readFileSync(join(outside, 'precious'), 'utf8')).toBe('untouched');
+    expect(readdirSync(scratch).sort()).toEqual(expect.arrayContaining(['outside', 'repository']));
+    expect(readdirSync(scratch)).not.toContain('evil');
+  }
+}
+
+describe('a manifest made by hand', () => {
+  test('is restored where it is in order', async () => {
+    expect(await restoreMade({ lines: [root, directory('a'), file('a/b'), symlink('c', '../outside')] })).toBe(
+      'restored a c',
+    );
+  });
+
+  test.each([
+    ['climbs out', [root, file('../evil')], 'not a plain path'],
+    ['climbs out from inside', [root, directory('a'), file('a/../../evil')], 'not a plain path'],
+    ['is absolute', [root, file('/tmp/evil')], 'not a plain path'],
+    ['has a NUL', [root, file('a\0b')], 'not a plain path'],
+    ['climbs out by bytes', [root, file({ base64: Buffer.from('../evil').toString('base64') })], 'not a plain path'],
+    ['names nothing', [root, file('')], 'not a plain path'],
+    ['writes below a symlink', [root, symlink('a', '../outside'), file('a/evil')], 'not an open directory'],
+    ['makes a symlink a directory', [root, symlink('a', '../outside'), directory('a')], 'after the one before'],
+    [
+      'replaces a directory by a symlink',
+      [root, directory('a'), symlink('a', '../outside'), file('a/x')],
+      'after the one',
+    ],
+    ['writes a name twice', [root, file('a'), file('a')], 'after the one before'],
+    ['comes back to a directory', [root, directory('a'), file('b'), file('a/x')], 'not an open directory'],
+    ['has no parent', [root, file('a/b')], 'not an open directory'],
+    ['links to nothing', [root, { type: 'link', path: 'a', group: 7 }], 'first hard link is not there'],
+    ['has more content than bytes', [root, file('a', { content: [[9]] })], 'more content'],
+    ['has less content than bytes', [root, file('a', { content: [] })], '3 bytes are missing'],
+    ['has a chunk that is a path', [root, file('a', { content: [[3, '../../../etc/passwd']] })], 'not a piece'],
+    ['has a negative piece', [root, file('a', { content: [[5], [-2]] })], 'not a piece'],
+    ['has an unknown type', [root, { type: 'door', path: 'a' }], 'is not known'],
+    ['is not JSON', [root, '{'], 'line 2'],
+    ['has a symlink to nothing', [root, symlink('a', '')], 'target'],
+  ])('that %s is refused', async (_, lines, message) => {
+    expect(await restoreMade({ lines })).toContain(message);
+  });
+
+  test('that ends early is refused, wherever it was cut', async () => {
+    expect(await restoreMade({ lines: [root, file('a')], footer: false })).toContain('ends without a footer');
+    for (const cut of [1, 5, 40]) expect(await restoreMade({ lines: [root, file('a')], cut })).toContain('is damaged');
+  });
+
+  test('whose footer counts otherwise is refused', async () => {
+    const totals = { files: 2, directories: 1, bytes: 3 };
+    expect(await restoreMade({ lines: [root, file('a')], totals })).toContain('its footer counts 2 files');
+  });
+
+  test('with a line without end is refused before it fills the memory', async () => {
+    expect(await restoreMade({ lines: [root, ' '.repeat(5_000_000)] })).toContain('longer than');
+  });
+});
