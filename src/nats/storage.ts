@@ -24,8 +24,9 @@ const sourcedMs = 5_000;
 
 /**
  * Resolves when all storage stands, with the most replicas that any of it has (an earlier configuration may have asked
- * for more than this one, and they are never lowered): what the record store must know. Rejects with the signal's reason, or a permanent failure that names the stream and
- * what stands in the way. `waiting` is told why it is not ready yet.
+ * for more than this one, and they are never lowered): what the record store must know. Rejects with the signal's
+ * reason, or a permanent failure that names the stream and what stands in the way. `waiting` is told why it is not ready
+ * yet.
  */
 export async function prepareStorage(
   link: Link,
@@ -72,11 +73,13 @@ async function untilSourced(link: Link, names: Names, signal: AbortSignal): Prom
 }
 
 /**
- * True where two writers of one revision may both be acknowledged on a replicated bucket. Servers of the 2.9 line did
- * so in nearly every round; later lines are vouched for from 2.10 on only in so far as the log itself decides.
+ * True where a replicated bucket is not to be trusted. Up to 2.9.20 a server checks the expected sequence before it
+ * replicates and not after (nats-server#4320), and well into 2.10 one that expected 0 was stored by some replicas and
+ * refused by others (nats-server#5794). Later ones still forget what is under way when their leader changes, which the
+ * order of the log itself decides.
  */
 export function isUnsoundReplicated(version: ServerVersion): boolean {
-  return !isAtLeast(version, 2, 10);
+  return !isAtLeast(version, 2, 11);
 }
 
 function checkReplicas(replicas: number, version: ServerVersion): void {
@@ -84,8 +87,8 @@ function checkReplicas(replicas: number, version: ServerVersion): void {
   throw new FailureError({
     kind: 'permanent',
     code: 'replicas-unsound',
-    message: `nats-server ${version.text} acknowledges two writers of one revision when a bucket has ${replicas} replicas`,
-    hint: 'upgrade every server to 2.10 or later, or configure 1 replica',
+    message: `nats-server ${version.text} may acknowledge two writers of one revision in a bucket of ${replicas} replicas`,
+    hint: 'upgrade every server to 2.11 or later, or configure 1 replica',
   });
 }
 

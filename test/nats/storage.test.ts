@@ -98,6 +98,7 @@ test('replicas are refused where two writers of one revision could both be ackno
   expect(isUnsoundReplicated(parseServerVersion('2.9.10'))).toBe(true);
   expect(isUnsoundReplicated(parseServerVersion('2.9.25'))).toBe(true);
   expect(isUnsoundReplicated(parseServerVersion(''))).toBe(true);
+  expect(isUnsoundReplicated(parseServerVersion('2.10.18'))).toBe(true);
   expect(isUnsoundReplicated(parseServerVersion('2.12.1'))).toBe(false);
 });
 
