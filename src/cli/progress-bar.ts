@@ -11,35 +11,51 @@ export function shareOf(progress: SeenProgress): number | undefined {
   return undefined;
 }
 
-/** The figures of a progress, such as `1.2 GiB of 2.7 GiB, 120.0 MiB/s, 0:12 to go`; unknown ones are left out. */
+/** The figures of a progress, such as `1.2 GiB of 2.7 GiB, 3 files, 120.0 MiB/s, 0:12 to go`; unknown ones are left out. */
 export function figuresOf(progress: SeenProgress): string {
-  const { bytesDone, bytesTotal, filesDone, filesTotal, rateBytesPerS, etaS } = progress;
-  const parts: string[] = [];
-  if (bytesDone !== null)
-    parts.push(bytesTotal ? `${formatSize(bytesDone)} of ${formatSize(bytesTotal)}` : formatSize(bytesDone));
-  if (filesDone !== null) parts.push(filesTotal ? `${filesDone} of ${filesTotal} files` : `${filesDone} files`);
-  if (rateBytesPerS !== null) parts.push(`${formatSize(Math.round(rateBytesPerS))}/s`);
-  if (etaS !== null) parts.push(`${timeText(etaS)} to go`);
-  return parts.join(', ');
+  return Object.values(parts(progress))
+    .filter(part => part !== undefined)
+    .join(', ');
 }
 
 const barColumnsMax = 30;
 const barColumnsMin = 8;
 
 /**
- * One line of at most `columns` columns: label, bar, percentage and figures. What does not fit goes in this order: the
- * bar shrinks, the figures are cut, then the label.
+ * One line of at most `columns` columns: label, bar, percentage and figures. Where it is narrow the bar shrinks, then
+ * figures are left out, the time to go last, for it is what people wait for; at last the line is cut.
  */
 export function barLine(label: string, progress: SeenProgress, columns: number): string {
   const share = shareOf(progress);
-  const figures = figuresOf(progress);
-  if (share === undefined) return fitTo([label, figures].filter(Boolean).join('  '), columns);
+  if (share === undefined) return fitTo([label, figuresOf(progress)].filter(Boolean).join('  '), columns);
   const percent = padTo(`${Math.floor(share * 100)}%`, 4, 'end');
-  const fixed = widthOf(label) + percent.length + widthOf(figures) + 8;
-  const barColumns = Math.max(barColumnsMin, Math.min(barColumnsMax, columns - fixed));
-  const filled = Math.floor(share * barColumns);
-  const bar = `[${'#'.repeat(filled)}${'-'.repeat(barColumns - filled)}]`;
-  return fitTo([label, bar, percent, figures].filter(Boolean).join('  '), columns);
+  const lineWith = (figures: string, barColumns: number) => {
+    const filled = Math.floor(share * barColumns);
+    const bar = `[${'#'.repeat(filled)}${'-'.repeat(barColumns - filled)}]`;
+    return [label, bar, percent, figures].filter(Boolean).join('  ');
+  };
+  const choices = figureChoices(progress);
+  const figures = choices.find(choice => widthOf(lineWith(choice, barColumnsMin)) <= columns) ?? choices.at(-1) ?? '';
+  const left = columns - widthOf(lineWith(figures, 0));
+  return fitTo(lineWith(figures, Math.max(barColumnsMin, Math.min(barColumnsMax, left))), columns);
+}
+
+/** The figures from all of them to the time to go alone. */
+function figureChoices(progress: SeenProgress): string[] {
+  const { bytes, files, rate, eta } = parts(progress);
+  const done = parts({ ...progress, bytesTotal: null }).bytes;
+  const choices = [[bytes, files, rate, eta], [bytes, rate, eta], [done, rate, eta], [rate, eta], [eta]];
+  return choices.map(choice => choice.filter(part => part !== undefined).join(', '));
+}
+
+function parts({ bytesDone, bytesTotal, filesDone, filesTotal, rateBytesPerS, etaS }: SeenProgress) {
+  const of = (total: string | false) => (total ? ` of ${total}` : '');
+  return {
+    bytes: bytesDone === null ? undefined : `${formatSize(bytesDone)}${of(!!bytesTotal && formatSize(bytesTotal))}`,
+    files: filesDone === null ? undefined : `${filesDone}${of(!!filesTotal && `${filesTotal}`)} files`,
+    rate: rateBytesPerS === null ? undefined : `${formatSize(Math.round(rateBytesPerS))}/s`,
+    eta: etaS === null ? undefined : `${timeText(etaS)} to go`,
+  };
 }
 
 /** `0:07`, `12:30`, `1:02:03`. */

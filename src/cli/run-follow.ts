@@ -34,7 +34,7 @@ export async function followRun(
   }
   if (!session.json) session.print(printable(id));
   const client = await session.client();
-  const waited = await waitForEnd(client, { kind, id }, session.environment, { timeoutMs: options.timeout, label: id });
+  const waited = await waitForEnd(client, { kind, id }, session.environment, { timeoutMs: options.timeout });
   const newest = session.json ? await client.request('actor.get', { kind, id }) : undefined;
   if (newest) session.print(JSON.stringify(newest));
   if (waited.ended) {

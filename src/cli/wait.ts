@@ -18,8 +18,8 @@ const awayMaxMs = 60_000;
 export interface WaitOptions {
   /** Undefined waits as long as it takes. */
   timeoutMs: number | undefined;
-  /** What the progress is labelled with. */
-  label: string;
+  /** What the progress is labelled with; the name of its plan by default. */
+  label?: string;
 }
 
 export async function waitForEnd(
@@ -37,7 +37,7 @@ export async function waitForEnd(
     const row = actorIn(view.getSnapshot().context, actor);
     if (!row) return;
     if (row.record.final) resolve({ ended: row.record });
-    else report.show(label, row.record.state, row.progress);
+    else report.show(label ?? String(row.record.context.plan ?? actor.id), row.record.state, row.progress);
   };
   const recorded = (record: unknown) => view.trigger.recorded({ records: [record] });
   const subscription = view.subscribe(see);

@@ -26,6 +26,16 @@ test('a bar has label, share, figures, rate and time to go', () => {
   );
 });
 
+test('where it is narrow, the bar shrinks and figures go, the time to go last', () => {
+  expect(barLine('photos transferring', half, 84)).toBe(
+    'photos transferring  [####----]   50%  512.0 MiB of 1.0 GiB, 120.0 MiB/s, 1:15 to go',
+  );
+  expect(barLine('photos transferring', half, 72)).toBe(
+    'photos transferring  [####----]   50%  512.0 MiB, 120.0 MiB/s, 1:15 to go',
+  );
+  expect(barLine('photos transferring', half, 55)).toBe('photos transferring  [####----]   50%  1:15 to go');
+});
+
 test('without a total there are counts and no bar', () => {
   expect(barLine('photos', { ...unknown, bytesDone: 1024, filesDone: 3 }, 80)).toBe('photos  1.0 KiB, 3 files');
   expect(barLine('photos', unknown, 80)).toBe('photos');

@@ -26,7 +26,7 @@ export function addShow(program: Command, cli: Cli): void {
         const { actor, answer } = await findActor(client, text);
         const record = recordOf(answer.actor);
         if (options.watch && record && !record.final) {
-          const waiting = { timeoutMs: undefined, label: actor.id };
+          const waiting = { timeoutMs: undefined };
           const { ended } = await waitForEnd(client, actor, session.environment, waiting);
           if (session.json) session.print(JSON.stringify(await client.request('actor.get', actor)));
           else if (ended) session.print(...endingLines(ended));
