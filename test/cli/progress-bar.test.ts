@@ -30,7 +30,7 @@ test('where it is narrow, the bar shrinks and figures go, the time to go last', 
   expect(barLine('photos transferring', half, 84)).toBe(
     'photos transferring  [####----]   50%  512.0 MiB of 1.0 GiB, 120.0 MiB/s, 1:15 to go',
   );
-  expect(barLine('photos transferring', half, 72)).toBe(
+  expect(barLine('photos transferring', half, 73)).toBe(
     'photos transferring  [####----]   50%  512.0 MiB, 120.0 MiB/s, 1:15 to go',
   );
   expect(barLine('photos transferring', half, 55)).toBe('photos transferring  [####----]   50%  1:15 to go');
