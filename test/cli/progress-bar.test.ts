@@ -33,7 +33,7 @@ test('where it is narrow, the bar shrinks and figures go, the time to go last', 
   expect(barLine('photos transferring', half, 73)).toBe(
     'photos transferring  [####----]   50%  512.0 MiB, 120.0 MiB/s, 1:15 to go',
   );
-  expect(barLine('photos transferring', half, 55)).toBe('photos transferring  [####----]   50%  1:15 to go');
+  expect(barLine('photos transferring', half, 49)).toBe('photos transferring  [####----]   50%  1:15 to go');
 });
 
 test('without a total there are counts and no bar', () => {
