@@ -1,4 +1,6 @@
 /** JSON documents in a bucket, one a key, changed by compare-and-set. What plans and the catalog are kept by. */
+import { AnswerError } from '../core/answer-error.ts';
+import { printable } from '../core/printable.ts';
 import type { Link } from './connection.ts';
 import { isOvertaken, publish, readMessage } from './jetstream.ts';
 import { streamOf, subjectOf } from './names.ts';
@@ -10,6 +12,9 @@ export interface StoredDocument<T> {
   /** The bucket's revision of it. */
   revision: number;
 }
+
+/** A key that is none could be a pattern, and read somebody else's document. */
+const keyPattern = /^[a-z]+\.[A-Za-z0-9_-]{1,64}$/;
 
 export class Documents<T> {
   readonly #link: Link;
@@ -25,6 +30,7 @@ export class Documents<T> {
 
   /** The newest document of a key, read at the stream's leader. */
   async read(key: string): Promise<StoredDocument<T> | undefined> {
+    if (!keyPattern.test(key)) return undefined;
     const query = { last_by_subj: subjectOf(this.#bucket, key) };
     const kept = await patiently(this.#what, () => readMessage(this.#link, streamOf(this.#bucket), query));
     if (!kept || kept.data.length === 0) return undefined;
@@ -50,6 +56,7 @@ export class Documents<T> {
    * know its own effect when it sees it. Resolves with the document as it then is.
    */
   async change(key: string, change: (now: T | undefined) => T | undefined): Promise<T | undefined> {
+    if (!keyPattern.test(key)) throw new AnswerError('invalid', `"${printable(key)}" names none of ${this.#what}`);
     return patiently(this.#what, async () => {
       for (;;) {
         const now = await this.read(key);

@@ -158,6 +158,13 @@ export async function streamInfo(link: Link, stream: string): Promise<StreamInfo
   }
 }
 
+/** How many messages a subject holds. */
+export async function countOf(link: Link, stream: string, subject: string): Promise<number> {
+  const body = JSON.stringify({ subjects_filter: subject });
+  const info = await ask<StreamInfo>(link, `$JS.API.STREAM.INFO.${stream}`, body, { timeoutMs: apiTimeoutMs });
+  return info.state.subjects?.[subject] ?? 0;
+}
+
 export function createStream(link: Link, config: Partial<StreamConfig> & { name: string }): Promise<StreamInfo> {
   return ask<StreamInfo>(link, `$JS.API.STREAM.CREATE.${config.name}`, JSON.stringify(config), { timeoutMs: 5_000 });
 }

@@ -11,7 +11,16 @@ import { isId } from '../core/ids.ts';
 import { isBeyond, type Mail, type Mailboxes } from '../runtime/mailboxes.ts';
 import type { MailPosition } from '../runtime/record.ts';
 import type { Link } from './connection.ts';
-import { isUntaken, JetStreamRefusal, type Kept, publish, purgeBefore, readMessage, refusals } from './jetstream.ts';
+import {
+  countOf,
+  isUntaken,
+  JetStreamRefusal,
+  type Kept,
+  publish,
+  purgeBefore,
+  readMessage,
+  refusals,
+} from './jetstream.ts';
 import type { Names } from './names.ts';
 import { openFeed } from './ordered-feed.ts';
 import { patiently } from './patience.ts';
@@ -52,10 +61,18 @@ export class NatsMailboxes implements Mailboxes {
       const ack = await publish(this.#link, subject, payload, { timeoutMs: sendTimeoutMs, extra });
       return { seq: ack.seq };
     } catch (error) {
-      if (error instanceof JetStreamRefusal && error.code === refusals.storeFailed) throw full(kind, id, error);
+      if (error instanceof JetStreamRefusal) throw await this.#refusalOf(kind, id, error);
       if (isUntaken(error)) throw away('NATS keeps no mail just now, and the message was not stored', error);
       throw away('it is not known whether the message was stored', error);
     }
+  }
+
+  /** JetStream says no with one number to a full box and to a full disk, so the box is counted. */
+  async #refusalOf(kind: string, id: string, cause: JetStreamRefusal): Promise<AnswerError> {
+    const subject = this.#names.mailbox(kind, id);
+    const count = await countOf(this.#link, this.#names.mailStream, subject).catch(() => 0);
+    if (cause.code === refusals.storeFailed && count >= mailboxMax) return full(kind, id, cause);
+    return away(`JetStream refused the message, which was not stored: ${cause.message}`, cause);
   }
 
   async unread(kind: string, id: string, after: MailPosition): Promise<Mail[]> {

@@ -100,6 +100,7 @@ export class NatsRecordStore implements RecordStore {
   }
 
   async *list(kind?: string): AsyncIterable<StoredRecord> {
+    if (kind !== undefined && !isId(kind)) return;
     const filter = subjectOf(this.#bucket, kind === undefined ? '>' : `${kind}.>`);
     yield* await this.#collect(filter, this.#replicated ? 'all' : 'last-per-subject');
   }

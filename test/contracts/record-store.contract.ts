@@ -101,7 +101,8 @@ export function recordStoreContract(name: string, open: () => Promise<RecordStor
       const all: string[] = [];
       for await (const stored of store.list()) all.push(stored.record.kind);
       expect(new Set(all)).toEqual(new Set(['backup', 'drill']));
-      for await (const stored of store.list('nothing')) throw new Error(`listed ${stored.record.id}`);
+      for (const kind of ['nothing', '*', '>'])
+        for await (const stored of store.list(kind)) throw new Error(`listed ${stored.record.id}`);
     });
 
     test('tells the past newest first, by pages, as far back as it began', async () => {

@@ -45,6 +45,14 @@ test('a deleted plan is gone from every list, and goes on counting when it is pu
   expect(await plans.put(plan('deleted'))).toEqual({ revision: 3 });
 });
 
+test('a name that could be a pattern names nothing', async () => {
+  await plans.put(plan('plain'));
+  for (const name of ['*', '>', 'a.b', '', 'a b']) {
+    expect(await plans.get(name)).toBeUndefined();
+    await expect(plans.delete(name)).rejects.toMatchObject({ code: 'invalid' });
+  }
+});
+
 test('plans are listed by name', async () => {
   await Promise.all(['list-b', 'list-a'].map(name => plans.put(plan(name))));
   const names = (await plans.list()).map(each => each.plan.name).filter(name => name.startsWith('list-'));

@@ -1,7 +1,11 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { StreamConfig } from '@nats-io/jetstream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Link, openLink, parseServerVersion } from '../../src/nats/connection.ts';
 import { createStream, streamInfo, updateStream } from '../../src/nats/jetstream.ts';
+import { NatsMailboxes } from '../../src/nats/mailboxes.ts';
 import { Names } from '../../src/nats/names.ts';
 import { NatsRecordStore } from '../../src/nats/record-store.ts';
 import { isUnsoundReplicated, prepareStorage } from '../../src/nats/storage.ts';
@@ -100,6 +104,30 @@ test('replicas are refused where two writers of one revision could both be ackno
   expect(isUnsoundReplicated(parseServerVersion(''))).toBe(true);
   expect(isUnsoundReplicated(parseServerVersion('2.10.18'))).toBe(true);
   expect(isUnsoundReplicated(parseServerVersion('2.12.1'))).toBe(false);
+});
+
+test('a JetStream without room for the storage ends the start; one that fills up says so to senders', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'reeve-small-'));
+  const config = join(directory, 'nats.conf');
+  await writeFile(config, 'jetstream { max_file_store: 120MB }');
+  const small = await startNatsServer({ args: ['-c', config] });
+  const smallLink = await openLink({ servers: [small.url], name: 'test' });
+  const names = new Names();
+  await expect(prepareStorage(smallLink, names, {}, soon())).rejects.toMatchObject({
+    failure: { code: 'storage-full', hint: expect.stringContaining('history') },
+  });
+  await prepareStorage(smallLink, names, { historyBytesMax: 2 ** 20 }, soon());
+  const boxes = new NatsMailboxes(smallLink, names);
+  const filling = async () => {
+    for (let n = 0; ; n += 1) await boxes.send('backup', `b${n % 50}`, new Uint8Array(900_000));
+  };
+  await expect(filling()).rejects.toMatchObject({
+    code: 'unavailable',
+    message: expect.stringContaining('not stored'),
+  });
+  await smallLink.close();
+  await small.stop();
+  await rm(directory, { recursive: true });
 });
 
 test('JetStream that is not enabled is waited for, until the signal', async () => {
