@@ -72,6 +72,9 @@ export async function startEngine(start: EngineStart): Promise<EngineProcess> {
   const identity = identityOfChild(child.pid) ?? null;
   const members = new Members(identity ?? undefined, token);
   const exited = exitOf(child);
+  // Its stdout is read from now on, for Node throws away what nobody read by its exit; the first line waits.
+  const counted = Promise.withResolvers<void>();
+  const lines = takeLines(child.stdout, exited, counted.promise, start);
   // Its end is told by its exit; that nobody reads its stdin any more says nothing new.
   child.stdin.on('error', () => {});
   try {
@@ -81,7 +84,8 @@ export async function startEngine(start: EngineStart): Promise<EngineProcess> {
     await stopMembers(members, { graceMs: 0 });
     throw error;
   }
-  return new EngineProcess(child.pid, members, ended(exited, takeLines(child.stdout, exited, start)));
+  setImmediate(counted.resolve);
+  return new EngineProcess(child.pid, members, ended(exited, lines));
 }
 
 export class EngineProcess {
@@ -160,7 +164,18 @@ async function notStarted({ command }: EngineStart, child: ChildProcess): Promis
 }
 
 /** Resolves once stdout is at its end and its lines are taken, with what `onLine` threw, if it did. */
-async function takeLines(stdout: Readable, exited: Promise<EngineEnd>, start: EngineStart): Promise<unknown> {
+async function takeLines(
+  stdout: Readable,
+  exited: Promise<EngineEnd>,
+  counted: Promise<void>,
+  { onLine, lineBytesMax = 2 ** 16 }: EngineStart,
+): Promise<unknown> {
+  let isFirst = true;
+  const take: OnLine = line => {
+    if (!isFirst) return onLine(line);
+    isFirst = false;
+    return counted.then(() => onLine(line));
+  };
   let isTaking = false;
   let bytesAfterExit = 0;
   let linger: NodeJS.Timeout | undefined;
@@ -175,7 +190,7 @@ async function takeLines(stdout: Readable, exited: Promise<EngineEnd>, start: En
     linger = setTimeout(() => (isTaking ? linger?.refresh() : stdout.destroy()), lingerMs);
   });
   try {
-    await readLines(stdout, start.onLine, { lineBytesMax: start.lineBytesMax ?? 2 ** 16, onChunk });
+    await readLines(stdout, take, { lineBytesMax, onChunk });
     return undefined;
   } catch (error) {
     // The stream that invariant 4 closed ended early by our own will.
