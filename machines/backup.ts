@@ -36,10 +36,11 @@ import {
 } from './run-transitions.ts';
 
 export { runCommandsOf } from '../src/domain/commands.ts';
+export type { RunContext } from '../src/domain/run.ts';
 export type { RunInput } from './run-context.ts';
 export { runDeadlineMs } from './run-deadlines.ts';
-export * from './run-effects.ts';
-export * from './run-events.ts';
+export { type RunEffectInput, runEffects } from './run-effects.ts';
+export { type RunEvent, runFacts } from './run-events.ts';
 
 /** Counts the changes of the chart or its context that older records must be migrated over. */
 export const version = 1;
@@ -62,6 +63,7 @@ export function runMachine(kind: RunKind) {
         meta: {
           deadlines: ['pending'],
           waitsFor: 'a free place on its agent, and for earlier runs of its plan to end',
+          abortable: true,
         },
         invoke: {
           id: 'waitForSlot',

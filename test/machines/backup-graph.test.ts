@@ -15,6 +15,10 @@ const choices: OnDrain[] = ['suspend', 'finish', 'detach', 'cancel'];
 const deaf = ['cancelling', 'timing-out', 'cleaning'];
 const starting = ['pending', 'preparing', 'transferring', 'retrying', 'reattaching'];
 
+/** Whatever effects and bounds can do on the way out, and on the way to rest. */
+const toTheEnd = [...run.outcomes, ...run.stopDeadlines];
+const toRest = [...run.outcomes, ...run.drainDeadlines];
+
 const isFinal = (snapshot: AnyMachineSnapshot) => snapshot.status === 'done';
 const contextOf = (snapshot: AnyMachineSnapshot) => snapshot.context as RunContext;
 
@@ -55,7 +59,7 @@ describe.each(families)('a $task', ({ task, commits }) => {
       if (!from.can(cancel as never) || from.status !== 'active') continue;
       cancels += 1;
       const asked = step(walk.machine, from, cancel);
-      const { ends, wrong } = outcomesFrom(walk, asked, [...run.outcomes, ...run.stopDeadlines], isFinal);
+      const { ends, wrong } = outcomesFrom(walk, asked, toTheEnd, isFinal);
       const open = contextOf(from).slot === 'open';
       expect([run.keyOf(from), wrong]).toEqual([run.keyOf(from), []]);
       expect([...ends].sort()).toEqual(
@@ -69,7 +73,7 @@ describe.each(families)('a $task', ({ task, commits }) => {
     const { walk, reached } = ofChoice(onDrain);
     for (const from of reached.values()) {
       if (!deaf.includes(topOf(from))) continue;
-      const { ends, wrong } = outcomesFrom(walk, from, [...run.outcomes, ...run.stopDeadlines], isFinal);
+      const { ends, wrong } = outcomesFrom(walk, from, toTheEnd, isFinal);
       expect([run.keyOf(from), wrong]).toEqual([run.keyOf(from), []]);
       expect(ends.size).toBeGreaterThan(0);
     }
@@ -84,7 +88,7 @@ describe.each(families)('a $task', ({ task, commits }) => {
       if (from.status !== 'active') continue;
       drains += 1;
       const asked = step(walk.machine, from, run.drain);
-      const { passed, wrong } = outcomesFrom(walk, asked, [...run.outcomes, ...run.drainDeadlines], rests);
+      const { passed, wrong } = outcomesFrom(walk, asked, toRest, rests);
       expect([run.keyOf(from), wrong]).toEqual([run.keyOf(from), []]);
       const begun = [...passed].filter(key => starting.includes(key.split(/[ .]/, 1)[0] as string));
       expect([run.keyOf(from), begun]).toEqual([run.keyOf(from), []]);

@@ -2,7 +2,8 @@
 
 import { describe, expect, it } from 'vitest';
 import { type AnyMachineSnapshot, type EventObject, initialTransition, transition } from 'xstate';
-import { runDeadlineMs, runMachine } from '../../machines/backup.ts';
+import { runCommandsOf, runDeadlineMs, runMachine } from '../../machines/backup.ts';
+import { checkAgainst, type Schema } from '../../src/core/schema.ts';
 import type { RunContext } from '../../src/domain/run.ts';
 import { pathOf } from './graph.ts';
 import * as run from './runs.ts';
@@ -288,6 +289,15 @@ describe('a run that commits nothing', () => {
   it('and finds damage fails', () => {
     const { last, context } = play({ task: 'verify' }, [...prepared, run.moved('failed', 'data-corrupt'), run.cleaned]);
     expect([last, context.reason]).toEqual(['failed', 'data-corrupt']);
+  });
+
+  it('declares the commands of its kind, each with a strict schema', () => {
+    const commands = runCommandsOf('restore');
+    expect(Object.keys(commands)).toEqual(['restore.cancel', 'restore.suspend', 'restore.resume']);
+    const cancel = commands['restore.cancel'] as Schema;
+    expect(checkAgainst(cancel, { type: 'restore.cancel', note: 'wrong disk' })).toHaveProperty('value');
+    expect(checkAgainst(cancel, { type: 'restore.cancel', at: 1 })).toHaveProperty('wrong');
+    expect(checkAgainst(cancel, { type: 'backup.cancel' })).toHaveProperty('wrong');
   });
 
   it('takes the commands of its own kind only', () => {

@@ -38,7 +38,7 @@ export function outcomesFrom(
   outcomes: EventObject[],
   isRest: (snapshot: AnyMachineSnapshot) => boolean,
 ): Endings {
-  const { machine, keyOf } = walk;
+  const { keyOf } = walk;
   const found: Endings = { ends: new Set(), passed: new Set(), wrong: [] };
   const under = new Set<string>();
   const visit = (snapshot: AnyMachineSnapshot): void => {
@@ -51,14 +51,32 @@ export function outcomesFrom(
       return;
     }
     under.add(key);
-    const next = outcomes
-      .filter(outcome => snapshot.can(outcome as never))
-      .map(outcome => step(machine, snapshot, outcome));
+    const next = followersOf(walk, snapshot, outcomes);
     if (next.length === 0) found.wrong.push(`nothing leads out of ${key}`);
     for (const follower of next) visit(follower);
     under.delete(key);
   };
   visit(from);
+  return found;
+}
+
+/** What follows a configuration, by machine, list of outcomes and key: computed once, for it is asked in every walk. */
+const followers = new WeakMap<AnyStateMachine, Map<EventObject[], Map<string, AnyMachineSnapshot[]>>>();
+
+function followersOf(
+  { machine, keyOf }: Walk,
+  from: AnyMachineSnapshot,
+  outcomes: EventObject[],
+): AnyMachineSnapshot[] {
+  const ofMachine = followers.get(machine) ?? new Map<EventObject[], Map<string, AnyMachineSnapshot[]>>();
+  followers.set(machine, ofMachine);
+  const byKey = ofMachine.get(outcomes) ?? new Map<string, AnyMachineSnapshot[]>();
+  ofMachine.set(outcomes, byKey);
+  const key = keyOf(from);
+  const known = byKey.get(key);
+  if (known) return known;
+  const found = outcomes.filter(outcome => from.can(outcome as never)).map(outcome => step(machine, from, outcome));
+  byKey.set(key, found);
   return found;
 }
 
