@@ -13,6 +13,7 @@ export class ProgressMeter {
   readonly #say: (progress: Progress) => void;
   readonly #timer: NodeJS.Timeout;
   readonly #samples: { at: number; bytes: number }[] = [];
+  #saidAt = Number.NEGATIVE_INFINITY;
   /** Nothing done yet is not worth a line. */
   #last = JSON.stringify([0, 0, null]);
 
@@ -23,10 +24,10 @@ export class ProgressMeter {
     this.#timer.unref();
   }
 
-  /** Says where it stands for the last time, and no more. */
+  /** Says no more, but for where it stands if that is due: a short job is heard of once. */
   end(): void {
     clearInterval(this.#timer);
-    this.#tick();
+    if (performance.now() - this.#saidAt >= everyMs) this.#tick();
   }
 
   #tick(): void {
@@ -38,6 +39,7 @@ export class ProgressMeter {
     const text = JSON.stringify([progress.bytesDone, progress.filesDone, progress.bytesTotal]);
     if (text === this.#last) return;
     this.#last = text;
+    this.#saidAt = now;
     this.#say(progress);
   }
 

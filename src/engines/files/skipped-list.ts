@@ -33,7 +33,8 @@ export class SkippedList {
 
   async add(path: BytePath, why: SkippedFile['why'], code: string): Promise<void> {
     this.counts[why] += 1;
-    const skipped = { path: printablePath(path), why, code };
+    // The source itself has no name of its own.
+    const skipped = { path: printablePath(path) || '.', why, code };
     if (this.first.length < firstMax) this.first.push({ ...skipped, path: shortened(skipped.path) });
     this.#file ??= this.#open();
     if (!this.#file.write(`${JSON.stringify(skipped)}\n`) && !this.#failed) await once(this.#file, 'drain');

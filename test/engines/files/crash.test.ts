@@ -68,6 +68,21 @@ describe('an engine that is killed', () => {
     expect(resumed.bytesStored).toBeGreaterThan(0);
   });
 
+  test('again and again, gets to its end all the same', async () => {
+    const { directory, source, repository } = await changedSource();
+    const job = backupJob('p-2', source, repository);
+    let kills = 0;
+    for (; ; kills += 1) {
+      const engine = startEngine(directory, job, { failpoints: 'chunk.after-rename=kill@4' });
+      if ((await engine.ended).signal === null) break;
+      expect(await listed(repository)).toEqual(['p-1']);
+      expect(kills).toBeLessThan(12);
+    }
+    expect(kills).toBeGreaterThan(1);
+    await backUpAndCommit(directory, 'p-2', source, repository);
+    expect((await runJob(directory, { task: 'verify', repository, backup: 'p-2' })).damaged.count).toBe(0);
+  });
+
   test('before the link of its commit is not listed, after it is', async () => {
     const { directory, source, repository } = await changedSource();
     const { manifest } = await runJob(directory, backupJob('p-2', source, repository));
