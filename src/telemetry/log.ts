@@ -47,8 +47,9 @@ function endedBy(fact: Fact): FactName[] {
 const childrenMax = 1_000;
 
 export function createLog(options: LogOptions = {}): Log {
+  const bindings = options.bindings ?? {};
   const settings = {
-    base: options.bindings ?? {},
+    base: bindings,
     level: options.level ?? 'info',
     timestamp: pino.stdTimeFunctions.isoTime,
   };
@@ -67,7 +68,7 @@ export function createLog(options: LogOptions = {}): Log {
   };
   const tell = (fact: Fact, more: Record<string, unknown> = {}): void => {
     const { level, message } = facts[fact.fact];
-    loggerOf(fact)[level]({ ...fieldsOf(fact), ...more }, message);
+    loggerOf(fact)[level]({ ...fieldsOf(fact, bindings), ...more }, message);
   };
   const tellEnd = ({ subject, count, firstAt, lastAt }: EndedFailure<Fact>): void => {
     if (count > 1) tell(subject, { ended: true, count, overMs: lastAt - firstAt });
@@ -98,11 +99,12 @@ function keyOf(name: FactName, fact: Fact): string {
 }
 
 /** The fact's data as fields of its line. What its logger says already is left out. */
-function fieldsOf(fact: Fact): Record<string, unknown> {
+function fieldsOf(fact: Fact, bindings: Record<string, string>): Record<string, unknown> {
   const { fact: name, ...data } = fact;
   const fields: Record<string, unknown> = { fact: name };
   for (const [field, value] of Object.entries(data)) {
     if ('kind' in fact && (field === 'kind' || field === 'id')) continue;
+    if (bindings[field] === value) continue;
     fields[field] = field === 'stack' && typeof value === 'string' ? value.split('\n').map(printable) : escaped(value);
   }
   return fields;

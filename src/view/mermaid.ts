@@ -1,31 +1,50 @@
 /** A machine's JSON definition as a Mermaid state diagram: what `reeve machines KIND --format mermaid` prints. Pure. */
 import { isObject } from './wire.ts';
 
+type Node = Record<string, unknown>;
+/** Paths of states by their ids, as targets name them. */
+type Ids = ReadonlyMap<string, string[]>;
+
 /** The diagram's text. Nodes that are not states of XState's JSON are left out. */
 export function mermaidOf(machine: unknown): string {
   const lines = ['stateDiagram-v2'];
-  if (isObject(machine)) drawChildren(machine, [], lines, '  ');
+  if (isObject(machine)) {
+    const ids = new Map<string, string[]>();
+    collectIds(machine, String(machine.id), [], ids);
+    drawChildren(machine, [], ids, lines, '  ');
+  }
   return `${lines.join('\n')}\n`;
 }
 
-function drawChildren(node: Record<string, unknown>, path: string[], lines: string[], indent: string): void {
-  const states = isObject(node.states) ? node.states : {};
-  const initial = initialOf(node.initial);
-  if (initial !== undefined) lines.push(`${indent}[*] --> ${idOf([...path, initial])}`);
-  for (const [key, child] of Object.entries(states)) {
-    if (!isObject(child)) continue;
+/** A state's id is its own, or else the machine's with its path; both may be used. */
+function collectIds(node: Node, machineId: string, path: string[], ids: Map<string, string[]>): void {
+  ids.set([machineId, ...path].join('.'), path);
+  if (typeof node.id === 'string') ids.set(node.id, path);
+  for (const [key, child] of childrenOf(node)) collectIds(child, machineId, [...path, key], ids);
+}
+
+function drawChildren(node: Node, path: string[], ids: Ids, lines: string[], indent: string): void {
+  const initial = isObject(node.initial) ? [node.initial.target ?? []].flat()[0] : node.initial;
+  if (initial !== undefined) lines.push(`${indent}[*] --> ${idOf(absolute(String(initial), path, ids))}`);
+  for (const [key, child] of childrenOf(node)) {
     const childPath = [...path, key];
-    const nested = isObject(child.states) && Object.keys(child.states).length > 0;
-    if (nested) {
-      lines.push(`${indent}state "${key}" as ${idOf(childPath)} {`);
-      drawChildren(child, childPath, lines, `${indent}  `);
+    const isNested = childrenOf(child).length > 0;
+    lines.push(`${indent}state "${key}" as ${idOf(childPath)}${isNested ? ' {' : ''}`);
+    if (isNested) {
+      drawChildren(child, childPath, ids, lines, `${indent}  `);
       lines.push(`${indent}}`);
-    } else lines.push(`${indent}state "${key}" as ${idOf(childPath)}`);
-    for (const [event, target] of arrowsOf(child)) {
-      lines.push(`${indent}${idOf(childPath)} --> ${idOf(absolute(target, path))}: ${labelOf(event)}`);
     }
+    const arrows = arrowsOf(child).map(
+      ([event, target]) => `${indent}${idOf(childPath)} --> ${idOf(absolute(target, path, ids))}: ${labelOf(event)}`,
+    );
+    lines.push(...new Set(arrows));
     if (child.type === 'final') lines.push(`${indent}${idOf(childPath)} --> [*]`);
   }
+}
+
+function childrenOf(node: Node): [string, Node][] {
+  if (!isObject(node.states)) return [];
+  return Object.entries(node.states).filter((entry): entry is [string, Node] => isObject(entry[1]));
 }
 
 /** `[event, target]` of each transition that goes somewhere, whether its target is a string, a list or inside objects. */
@@ -36,8 +55,8 @@ function arrowsOf(node: Record<string, unknown>): [string, string][] {
     [`${String(id)} done`, onDone],
     [`${String(id)} failed`, onError],
   ]);
-  const known = new Set(on.map(([event]) => event));
-  const all = [...on, ...(known.size === 0 || ![...known].some(event => event.startsWith('xstate.')) ? ends : [])];
+  // A definition lists the ends of its invokes among its events; a configuration has them only there.
+  const all = on.some(([event]) => event.startsWith('xstate.')) ? on : [...on, ...ends];
   return all.flatMap(([event, transitions]) =>
     [transitions ?? []].flat().flatMap(transition => {
       const target = isObject(transition) ? transition.target : transition;
@@ -46,16 +65,15 @@ function arrowsOf(node: Record<string, unknown>): [string, string][] {
   );
 }
 
-/** The path of a target: `#machine.a.b` from the root, `.a` below the state, else beside it. */
-function absolute(target: string, parent: string[]): string[] {
-  if (target.startsWith('#')) return target.split('.').slice(1);
-  return [...parent, ...target.split('.').filter(Boolean)];
-}
-
-function initialOf(initial: unknown): string | undefined {
-  if (typeof initial === 'string') return initial;
-  const target = isObject(initial) ? [initial.target ?? []].flat()[0] : undefined;
-  return target === undefined ? undefined : String(target).split('.').at(-1);
+/** The path of a target: `#id` anywhere (with a path below it), else beside the state that names it. */
+function absolute(target: string, parent: string[], ids: Ids): string[] {
+  if (!target.startsWith('#')) return [...parent, ...target.split('.').filter(Boolean)];
+  const steps = target.slice(1).split('.');
+  for (let length = steps.length; length > 0; length--) {
+    const path = ids.get(steps.slice(0, length).join('.'));
+    if (path) return [...path, ...steps.slice(length)];
+  }
+  return steps;
 }
 
 function idOf(path: string[]): string {

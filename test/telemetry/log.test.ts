@@ -54,6 +54,14 @@ test('a transition is one line with a constant message, bound to its actor, and 
   });
 });
 
+test('a field that every line has by its binding is written once', () => {
+  const lines: string[] = [];
+  const log = createLog({ bindings: { agent: 'nas-1' }, destination: { write: line => void lines.push(line) } });
+  log.observe(transition());
+  log.observe(transition({ agent: 'nas-2' }));
+  expect(lines.map(line => line.split('"agent":').length - 1)).toEqual([1, 2]);
+});
+
 test('text from outside is escaped', () => {
   const [line] = logged(observe => observe(transition({ note: 'a\u001b[2J\u202e' })));
   expect(line?.note).toBe('a\\x1b[2J\\u{202e}');

@@ -13,12 +13,12 @@ const machine = createMachine({
         id: 'waitForWind',
         src: 'waitForWind',
         onDone: { target: 'closed' },
-        onError: { target: '#door.broken' },
+        onError: { target: '#end' },
       },
       on: { close: { target: 'closed' } },
       states: { still: { on: { shake: { target: 'moving' } } }, moving: {} },
     },
-    broken: { type: 'final' },
+    broken: { id: 'end', type: 'final' },
   },
 });
 

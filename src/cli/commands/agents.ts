@@ -1,8 +1,6 @@
 /** `reeve agents`, `drain` and `undrain`. */
 import type { Command } from 'commander';
-import { AnswerError } from '../../core/answer-error.ts';
 import { formatDuration } from '../../core/durations.ts';
-import { nearest } from '../../core/nearest.ts';
 import { printable } from '../../core/printable.ts';
 import { isObject } from '../../view/wire.ts';
 import { rowsOf, textOf } from '../answer-rows.ts';
@@ -63,7 +61,6 @@ export function addAgents(program: Command, cli: Cli): void {
     );
     command.action(
       cli.action(async (session: Session, agent: string, options: Options) => {
-        await checkAgent(session, agent);
         const input = {
           agent,
           ...(options.dryRun && { dryRun: true }),
@@ -78,18 +75,6 @@ export function addAgents(program: Command, cli: Cli): void {
       }),
     );
   }
-}
-
-/** Throws `not-found` for an agent that the cluster does not know: a command to it would only wait for nobody. */
-async function checkAgent(session: Session, agent: string): Promise<void> {
-  const names = rowsOf((await session.request('agent.list')).agents).map(row => String(row.name));
-  if (names.includes(agent)) return;
-  const near = nearest(agent, names);
-  throw new AnswerError(
-    'not-found',
-    `no agent is called "${agent}"`,
-    near ? `did you mean ${near}?` : 'see `reeve agents`',
-  );
 }
 
 const agentColumns: Column<Record<string, unknown>>[] = [

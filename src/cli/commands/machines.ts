@@ -1,7 +1,6 @@
 /** `reeve machines`: the state machines themselves. */
 import { type Command, Option } from 'commander';
 import { mermaidOf } from '../../view/mermaid.ts';
-import { isObject } from '../../view/wire.ts';
 import { rowsOf, textOf } from '../answer-rows.ts';
 import { type Cli, examples } from '../cli.ts';
 import { exitStatus } from '../exit-status.ts';
@@ -41,12 +40,7 @@ function listLines(machines: unknown): string[] {
     [
       { title: 'KIND', cell: row => textOf(row.kind) ?? textOf(row.id) },
       { title: 'VERSION', cell: row => textOf(row.version) },
-      {
-        title: 'STATES',
-        cell: row => (isObject(row.states) ? Object.keys(row.states).length : textOf(row.states)),
-        align: 'end',
-      },
-      { title: 'DESCRIPTION', cell: row => textOf(row.description) },
+      { title: 'COMMANDS', cell: row => (Array.isArray(row.commands) ? row.commands.join(', ') : undefined) },
     ],
     rowsOf(machines),
   );
