@@ -74,23 +74,6 @@ export async function openLink(
   }
 }
 
-/** A client's link: one try; rejects with `unavailable` when no server answers within 2 s. */
-export async function openClientLink(options: NatsOptions): Promise<Link> {
-  const settings = await settingsOf(options);
-  try {
-    return new NatsLink(await connect({ ...settings, reconnect: true, maxReconnectAttempts: 5 }));
-  } catch (cause) {
-    const servers = options.servers.map(server => withoutPassword(server)).join(', ');
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new AnswerError(
-      'unavailable',
-      `NATS does not answer at ${servers}: ${why}`,
-      'start it (reeve up brings one along), or name another with --nats or REEVE_NATS_URL',
-      { cause },
-    );
-  }
-}
-
 async function settingsOf(options: NatsOptions): Promise<NodeConnectionOptions> {
   const settings: NodeConnectionOptions = {
     servers: options.servers.map(server => withoutUser(server)),
@@ -126,10 +109,6 @@ async function readText(path: string, what: string): Promise<string> {
 
 function withoutUser(server: string): string {
   return server.replace(/^([a-z]+:\/\/)?[^@/]*@/i, '$1');
-}
-
-function withoutPassword(server: string): string {
-  return server.replace(/:[^:@/]*@/, ':***@');
 }
 
 class NatsLink implements Link {

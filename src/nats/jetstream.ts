@@ -17,7 +17,6 @@ import type { Link } from './connection.ts';
 /** JetStream's numbers for what it refuses, as far as anything here depends on them. */
 export const refusals = {
   streamNotFound: 10059,
-  consumerNotFound: 10014,
   messageNotFound: 10037,
   wrongLastSequence: 10071,
   /** The same, from replicated streams of newer servers, which do not say the sequence. */

@@ -4,10 +4,11 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, constants, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { findNatsServer as find } from '../../src/nats-server/find.ts';
 
 export interface TestServer {
   readonly url: string;
@@ -49,21 +50,13 @@ export async function natsServerBinaries(): Promise<string[]> {
   return named?.length ? named : [await findNatsServer()];
 }
 
-/** A nats-server: `REEVE_NATS_SERVER`, or the first on PATH, or what the product's own finder brings. */
-export async function findNatsServer(): Promise<string> {
-  if (process.env.REEVE_NATS_SERVER) return process.env.REEVE_NATS_SERVER;
-  for (const directory of (process.env.PATH ?? '').split(delimiter)) {
-    const path = join(directory, 'nats-server');
-    if (await isExecutable(path)) return path;
-  }
-  throw new Error('no nats-server: put one on PATH, or name it in REEVE_NATS_SERVER');
-}
+let found: Promise<string> | undefined;
 
-async function isExecutable(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
+/** A nats-server: the one that `REEVE_NATS_SERVER` names, or what the product's own finder brings. */
+export function findNatsServer(): Promise<string> {
+  if (process.env.REEVE_NATS_SERVER) return Promise.resolve(process.env.REEVE_NATS_SERVER);
+  found ??= find().then(({ path }) => path);
+  return found;
 }
 
 /** A port of loopback that nobody listens on now. */
