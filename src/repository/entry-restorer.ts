@@ -4,7 +4,7 @@
  * 1. Whatever it makes it makes exclusively, below directories that it made itself; it follows no symlink. TreeOrder
  *    holds that no entry stands below one.
  * 2. A directory's mode and times are set when the order leaves it, after all that is in it.
- * 3. Owners are set only by root; where a file cannot have its owner, it does not get setuid or setgid either.
+ * 3. Owners are set by root, where the system lets it; a file without its owner gets no setuid or setgid either.
  */
 import { constants } from 'node:fs';
 import { chmod, type FileHandle, lchown, link, lstat, lutimes, mkdir, open, symlink, unlink } from 'node:fs/promises';
@@ -19,7 +19,6 @@ type Of<Type extends Entry['type']> = Extract<Entry, { type: Type }>;
 /** The blocks in which a sparse file's zeros are found again. */
 const blockBytes = 4096;
 const zeros = Buffer.alloc(1024 * 1024);
-const isRoot = process.getuid?.() === 0;
 
 export class EntryRestorer {
   readonly #root: BytePath;
@@ -43,7 +42,7 @@ export class EntryRestorer {
     await this.#leaveFor(entry.path);
     await this.#make(entry.path, path => symlink(bytesOf(entry.target), path));
     const path = under(this.#root, entry.path);
-    if (isRoot) await lchown(path, entry.uid, entry.gid);
+    await giveOwner(() => lchown(path, entry.uid, entry.gid));
     await lutimes(path, utimeOf(entry.mtimeUs), utimeOf(entry.mtimeUs));
   }
 
@@ -75,7 +74,7 @@ export class EntryRestorer {
     const entry = this.#open.pop();
     if (!entry) return;
     const path = under(this.#root, entry.path);
-    if (isRoot) await lchown(path, entry.uid, entry.gid);
+    await giveOwner(() => lchown(path, entry.uid, entry.gid));
     await chmod(path, await modeFor(entry, () => lstat(path)));
     await lutimes(path, utimeOf(entry.mtimeUs), utimeOf(entry.mtimeUs));
   }
@@ -143,7 +142,7 @@ export class FileRestorer {
   async close(): Promise<void> {
     try {
       await this.#handle.truncate(this.#at);
-      if (isRoot) await this.#handle.chown(this.#entry.uid, this.#entry.gid);
+      await giveOwner(() => this.#handle.chown(this.#entry.uid, this.#entry.gid));
       await this.#handle.chmod(await modeFor(this.#entry, () => this.#handle.stat()));
       await this.#handle.utimes(utimeOf(this.#entry.mtimeUs), utimeOf(this.#entry.mtimeUs));
     } finally {
@@ -168,9 +167,19 @@ async function writeAll(handle: FileHandle, bytes: Buffer, at: number): Promise<
   }
 }
 
+/** Only root gives files away, and not everywhere (a container or a share may forbid it): else they stay ours. */
+async function giveOwner(chown: () => Promise<void>): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  try {
+    await chown();
+  } catch (error) {
+    if (errorCode(error) !== 'EPERM') throw error;
+  }
+}
+
 /** Setuid and setgid are given only to files of the owner that they were meant for (3). */
 async function modeFor(entry: Attributes, stat: () => Promise<{ uid: number; gid: number }>): Promise<number> {
-  if ((entry.mode & 0o6000) === 0 || isRoot) return entry.mode;
+  if ((entry.mode & 0o6000) === 0) return entry.mode;
   const { uid, gid } = await stat();
   return uid === entry.uid && gid === entry.gid ? entry.mode : entry.mode & 0o1777;
 }

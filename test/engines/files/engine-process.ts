@@ -1,5 +1,5 @@
 /** Runs the engine as the process that it is, for tests: jobs in, events out, and what it left behind. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,11 @@ import { eventually } from '../../support/eventually.ts';
 /** A new directory, gone when the test is over. */
 export function scratch(onEnd: (clean: () => void) => void): string {
   const path = mkdtempSync(join(tmpdir(), 'reeve-files-'));
-  onEnd(() => rmSync(path, { recursive: true, force: true }));
+  onEnd(() => {
+    // Trees of the tests have directories that keep their own owner out.
+    if (process.getuid?.() !== 0) spawnSync('chmod', ['-R', 'u+rwx', path]);
+    rmSync(path, { recursive: true, force: true });
+  });
   return path;
 }
 

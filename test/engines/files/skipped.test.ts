@@ -36,13 +36,13 @@ function newSource() {
 }
 
 /** Runs a backup as somebody who may not read everything. */
-function asNobody(directory: string, job: JobOf<'backup'>): EngineResultOf<'backup'> {
+function asNobody(directory: string, job: JobOf<'backup'> | JobOf<'restore'>): EngineResultOf<'backup'> {
   const path = join(directory, 'nobody.json');
   writeFileSync(path, JSON.stringify(job));
   if (isRoot) {
     chmodSync(directory, 0o755);
     mkdirSync(job.repository, { recursive: true });
-    chownSync(job.repository, 65534, 65534);
+    execFileSync('chown', ['-R', '65534:65534', job.repository]);
   }
   const script = join(import.meta.dirname, 'as-nobody.ts');
   return JSON.parse(execFileSync(process.execPath, [script, path], { encoding: 'utf8' }));
@@ -240,6 +240,29 @@ describe('what is never read', () => {
     const restored = await runJob(directory, { task: 'restore', repository, backup: 'p-1', to, include: [] });
     expect(restored.omitted).toEqual({ count: 2, first: ['pipe', 'socket'] });
   });
+});
+
+test('somebody who may not give files away gets their contents, and no setuid of his own', async () => {
+  const { directory, source, repository } = newSource();
+  writeFileSync(join(source, 'tool'), 'tool');
+  chmodSync(join(source, 'tool'), 0o4755);
+  mkdirSync(join(source, 'closed'));
+  writeFileSync(join(source, 'closed', 'inside'), 'x');
+  chmodSync(join(source, 'closed'), 0o555);
+  if (isRoot) chownSync(join(source, 'tool'), 1234, 1234);
+  const { manifest } = asNobody(directory, backupJob('p-1', source, repository));
+  await runJob(directory, { task: 'commit', run: 'p-1', repository, manifest, outcome: 'completed' });
+  const to = join(directory, 'for-nobody', 'out');
+  mkdirSync(join(directory, 'for-nobody'), { mode: 0o777 });
+  chmodSync(join(directory, 'for-nobody'), 0o777);
+  asNobody(directory, { task: 'restore', repository, backup: 'p-1', to, include: [] });
+  const restored = describeTree(to);
+  expect(restored.get('tool')).toMatchObject({
+    mode: isRoot ? 0o755 : 0o4755,
+    content: describeTree(source).get('tool')?.content,
+  });
+  expect(restored.get('closed')?.mode).toBe(0o555);
+  expect(restored.has('closed/inside')).toBe(true);
 });
 
 describe('the guard', () => {
