@@ -5,6 +5,7 @@ import {
   chownSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -68,7 +69,7 @@ describe('files that cannot be read', () => {
     const { manifest } = result;
     await runJob(directory, { task: 'commit', run: 'p-1', repository, manifest, outcome: 'partial' });
     await runJob(directory, { task: 'restore', repository, backup: 'p-1', to: join(directory, 'out'), include: [] });
-    expect([...describeTree(join(directory, 'out')).keys()]).toEqual(['', 'closed', 'fine']);
+    expect(readdirSync(join(directory, 'out')).sort()).toEqual(['closed', 'fine']);
     chmodSync(join(source, 'closed'), 0o700);
   });
 
