@@ -3,15 +3,16 @@
 import { readFile } from 'node:fs/promises';
 import process from 'node:process';
 import { agentProcess } from './boot/agent-process.ts';
+import { up } from './boot/up.ts';
 import { processEnvironment } from './cli/process-environment.ts';
 import { runCommandLine } from './cli/program.ts';
-import { up } from './cli/up.ts';
+import { urlOf } from './nats-server/embedded.ts';
 import { SystemClock } from './runtime/system-clock.ts';
 
 const clock = new SystemClock();
 const environment = processEnvironment({
   clock,
-  embeddedUrl: async () => undefined,
+  embeddedUrl: urlOf,
   up,
   agent: agentProcess,
   version: await packageVersion(),

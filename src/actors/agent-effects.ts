@@ -13,6 +13,7 @@ export function agentEffectsOf(runtime: Runtime, tree: WorkTree): typeof agentEf
 
     takeWork: effect<void, AgentEffectInput>(async ({ signal }) => {
       await tree.open();
+      if (signal.aborted) return;
       runtime.refuseStarts(false);
       await new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }));
       runtime.refuseStarts();

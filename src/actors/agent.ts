@@ -82,7 +82,7 @@ export class Agent {
     this.#options = options;
     this.#cluster = cluster;
     this.#clock = new SystemClock({
-      wall: () => Date.now() + (membership.offsetMs() ?? 0),
+      wall: () => Math.round(Date.now() + (membership.offsetMs() ?? 0)),
       onJump: byMs => observe({ fact: 'clock.jumped', byMs, at: this.#now() }),
     });
     let writes = 0;
@@ -153,7 +153,8 @@ export class Agent {
     const self = { incarnation: owner.incarnation, host: owner.host, graceMs: Math.max(0, config.graceMs - closingMs) };
     const stored = await store.read('agent', config.name);
     if (stored) {
-      await runtime.adopt(stored);
+      // Whatever the last incarnation was at, it is over: none of its effects is asked again.
+      await runtime.adopt({ ...stored, record: { ...stored.record, state: 'stopped', deadlines: {} } });
       runtime.tell('agent', config.name, { type: 'agent.starting', ...self } as EventObject);
     } else {
       await runtime.start('agent', config.name, { input: { name: config.name, ...self } });

@@ -41,7 +41,7 @@ export async function joinCluster(options: ClusterOptions, signal: AbortSignal) 
   const { servers, creds, ca } = config.nats;
   const link = await openLink({ servers, name: `reeve agent ${config.name}`, creds, tlsca: ca }, { signal, waiting });
   try {
-    await prepareStorage(link, names, {}, { signal, waiting });
+    const storage = await prepareStorage(link, names, {}, { signal, waiting });
     const owner = { agent: config.name, host: await hostId(), incarnation: randomUUID() };
     const membership = new NatsMembership(link, names, {
       lease: {
@@ -60,7 +60,7 @@ export async function joinCluster(options: ClusterOptions, signal: AbortSignal) 
     await membership.join();
     const journal = new JournalFile(join(config.data, 'journal.ndjson'));
     const store = new JournalledStore({
-      store: new NatsRecordStore(link, names),
+      store: new NatsRecordStore(link, names, storage),
       journal,
       link: linkOf(link),
       ...options.journal,

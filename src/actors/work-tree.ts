@@ -23,14 +23,19 @@ export interface WorkTreeOptions {
 export class WorkTree {
   readonly #options: WorkTreeOptions;
   #work: Supervisor | undefined;
+  #opened: Promise<void> | undefined;
 
   constructor(options: WorkTreeOptions) {
     this.#options = options;
   }
 
-  /** Builds the supervisors and takes over what is this agent's to run. Where they stand already, nothing. */
-  async open(): Promise<void> {
-    if (this.#work) return;
+  /** Builds the supervisors and takes over what is this agent's to run; resolves when all of it runs. May be called twice. */
+  open(): Promise<void> {
+    this.#opened ??= this.#build();
+    return this.#opened;
+  }
+
+  async #build(): Promise<void> {
     const { runtime, agent, definitions, beforeAdoption, onEscalated } = this.#options;
     const { clock, observe, random } = runtime.host;
     const work = new Supervisor({ name: 'work', clock, observe, random, intensity: 3, periodMs: 60_000 });
@@ -63,6 +68,7 @@ export class WorkTree {
     const { clock, observe } = this.#options.runtime.host;
     const work = this.#work;
     this.#work = undefined;
+    this.#opened = undefined;
     const before = [...this.#options.runtime.actors].length - 1; // the agent's own actor is not drained
     const startedAt = clock.now();
     observe({

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { AnswerError } from '../core/answer-error.ts';
 import type { Mailboxes } from '../runtime/mailboxes.ts';
 import type { Link } from './connection.ts';
+import { listen } from './listen.ts';
 
 export class Correspondence {
   readonly #link: Link;
@@ -14,11 +15,9 @@ export class Correspondence {
   constructor(link: Link, mailboxes: Mailboxes) {
     this.#link = link;
     this.#mailboxes = mailboxes;
-    link.connection.subscribe(`${this.#inbox}.*`, {
-      callback: (error, message) => {
-        if (error) return;
-        this.#asked.get(message.subject.slice(this.#inbox.length + 1))?.(message.json());
-      },
+    listen(link, `${this.#inbox}.*`, message => {
+      const answer = parsed(message.string());
+      if (answer !== undefined) this.#asked.get(message.subject.slice(this.#inbox.length + 1))?.(answer);
     });
   }
 
@@ -51,6 +50,16 @@ export class Correspondence {
   reply = (to: string, answer: unknown): void => {
     if (this.#link.isUp) this.#link.connection.publish(to, JSON.stringify(answer));
   };
+}
+
+/** Anybody may publish to an inbox: what is no JSON is no answer. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
 
 function noOutcome(kind: string, id: string, withinMs: number): AnswerError {

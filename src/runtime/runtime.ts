@@ -248,10 +248,10 @@ export class Runtime {
     const forMs = Math.max(0, deadline - this.host.clock.now());
     if (drainEvent) {
       tellIfTaken(actor, { type: drainEvent, deadline } as EventObject);
-      await actor.rested(isAtRest, AbortSignal.timeout(forMs));
+      await actor.rested(isAtRest, AbortSignal.timeout(Math.ceil(forMs)));
     }
     const rested = !drainEvent || isAtRest(actor.snapshot);
-    await actor.stop(AbortSignal.timeout(Math.max(500, deadline - this.host.clock.now())));
+    await actor.stop(AbortSignal.timeout(Math.ceil(Math.max(500, deadline - this.host.clock.now()))));
     this.#running.delete(actor.key);
     const { kind, id, unsettledEffects } = actor;
     if (rested && unsettledEffects === 0) return [];

@@ -88,6 +88,7 @@ export class Supervisor {
   readonly #machine: Actor<typeof supervisorMachine>;
   readonly #children = new Map<string, Kept>();
   #escalated: (error: Error) => void = () => undefined;
+  #draining: Promise<Unstopped[]> | undefined;
   #drained: (unstopped: Unstopped[]) => void = () => undefined;
   #over = false;
   /** The place from which children are being restarted as a group. */
@@ -146,13 +147,14 @@ export class Supervisor {
   }
 
   /** Ends all children by `deadline` (ms since the epoch), last first; restarts nobody from now on. */
-  async drain(deadline: number): Promise<Unstopped[]> {
+  drain(deadline: number): Promise<Unstopped[]> {
     this.#over = true;
-    return await new Promise(resolve => {
+    this.#draining ??= new Promise(resolve => {
       this.#drained = resolve;
       this.#machine.send({ type: 'supervisor.drain', deadline, at: this.#options.clock.now() });
       if (this.#machine.getSnapshot().status !== 'active') resolve([]); // it gave up before, and stopped them then
     });
+    return this.#draining;
   }
 
   async #start(kept: Kept): Promise<void> {
