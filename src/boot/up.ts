@@ -14,6 +14,7 @@ import type { Environment, UpOptions } from '../cli/environment.ts';
 import { exitStatus } from '../cli/exit-status.ts';
 import { nextSteps } from '../cli/next-steps.ts';
 import { endingLines } from '../cli/run-follow.ts';
+import { stateDirectory } from '../cli/state-directory.ts';
 import { waitForEnd } from '../cli/wait.ts';
 import { AnswerError } from '../core/answer-error.ts';
 import { FailureError } from '../core/failure.ts';
@@ -128,8 +129,16 @@ async function firstBackup({ client, source, options, environment, say, stopping
   if (waited.ended) say(...endingLines(waited.ended));
   if (stopping.aborted) return;
   const completed = waited.ended?.state === 'completed' || waited.ended?.state === 'partial';
-  const nats = options.nats;
-  environment.stdout.write(`${nextSteps({ plan: plan.name, backup: completed ? String(id) : undefined, repository, nats }).join('\n')}\n`);
+  const { variables, home, platform } = environment;
+  const findsIt = options.nats === undefined && options.data === stateDirectory(platform, home, variables);
+  const steps = nextSteps({
+    plan: plan.name,
+    backup: completed ? String(id) : undefined,
+    repository,
+    nats: findsIt ? undefined : client.shownUrl,
+    command: variables.npm_lifecycle_event === undefined ? 'reeve' : 'npx reeve',
+  });
+  environment.stdout.write(`${steps.join('\n')}\n`);
 }
 
 /** The directory to back up: the one that was named, or what everyone who runs this has: Reeve's own. */

@@ -10,18 +10,20 @@ export interface FirstBackup {
   repository: string;
   /** URL of NATS, where the commands need it told (another than the one that they find by themselves). */
   nats: string | undefined;
+  /** How the command is called here: `reeve`, or `npx reeve` in a checkout. */
+  command: string;
 }
 
 /** Commands to try next, aligned, each with what it does. */
-export function nextSteps({ plan, backup, repository, nats }: FirstBackup): string[] {
-  const reeve = nats === undefined ? 'reeve' : `reeve --nats ${nats}`;
+export function nextSteps({ plan, backup, repository, nats, command }: FirstBackup): string[] {
+  const reeve = nats === undefined ? command : `${command} --nats ${nats}`;
   const steps: [string, string][] = [
     [`${reeve} backups`, 'what can be restored'],
     [`${reeve} restore --plan ${plan} --to DIR --wait`, 'get it back, into a new directory'],
     [`${reeve} backup ${plan} --wait`, 'back up again: only what changed is stored'],
     [`${reeve} watch`, 'each step of every actor, as it happens'],
     [`${reeve} history ${backup ?? 'ID'}`, 'what became of a run, and why'],
-    [`reeve restore --repository ${repository} --to DIR`, 'with nothing but the repository'],
+    [`${command} restore --repository ${repository} --to DIR`, 'with nothing but the repository'],
     ['nats pub reeve.actor.backup.ID \'{"type":"backup.cancel"}\'', 'command an actor from any NATS client'],
   ];
   const width = Math.max(...steps.map(([command]) => command.length));

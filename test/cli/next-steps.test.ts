@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { nextSteps } from '../../src/cli/next-steps.ts';
 import { commandNames } from './run-reeve.ts';
 
-const first = { plan: 'home', backup: 'home-1', repository: '/backup', nats: undefined };
+const first = { plan: 'home', backup: 'home-1', repository: '/backup', nats: undefined, command: 'reeve' };
 
 test('every command that is named exists', () => {
   const named = nextSteps(first).flatMap(line => /^ {2}reeve (\w+)/.exec(line)?.[1] ?? []);
