@@ -1,6 +1,5 @@
 /** Commands about any actor: `actor.list`, `get`, `history`, `explain`, `send`, `logs`. */
 import { z } from 'zod';
-import { type AnswerCode, AnswerError, answerCodes } from '../../core/answer-error.ts';
 import { printable } from '../../core/printable.ts';
 import { nameText } from '../../domain/plan.ts';
 import { command } from '../../nats/command-service.ts';
@@ -9,11 +8,10 @@ import { summaryOf } from '../../runtime/record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { firstPart, recordOf, recordsOf } from './records.ts';
 import { idText, withProgress } from './run-commands.ts';
+import { tellActor } from './tell-actor.ts';
 
 const kindText = z.string().regex(/^[a-z][a-z-]{0,31}$/, 'is not a kind');
 const actor = { kind: kindText, id: idText };
-/** How long an actor may take to answer a command. */
-const answerWithinMs = 10_000;
 const logBytesMax = 64 * 1024;
 
 export function actorCommands(parts: AgentParts) {
@@ -83,22 +81,4 @@ export function actorCommands(parts: AgentParts) {
       },
     }),
   };
-}
-
-/** Sends a command to an actor and resolves with its outcome; what it refuses is thrown as its AnswerError. */
-export async function tellActor(parts: AgentParts, kind: string, id: string, said: object): Promise<object> {
-  const { record } = await recordOf(parts.store, kind, id);
-  if (record.final)
-    throw new AnswerError(
-      'refused',
-      `${kind} ${id} is over: it is ${record.state}`,
-      'a final state is final; start another',
-    );
-  const answer = (await parts.ask(kind, id, said, answerWithinMs)) as {
-    ok: boolean;
-    error?: { code: string; message: string; hint: string };
-  };
-  if (answer.ok) return { actor: summaryOf((await recordOf(parts.store, kind, id)).record) };
-  const { code = 'internal', message = 'no reason was given', hint = '' } = answer.error ?? {};
-  throw new AnswerError(Object.hasOwn(answerCodes, code) ? (code as AnswerCode) : 'internal', message, hint);
 }

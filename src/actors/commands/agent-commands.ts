@@ -6,7 +6,7 @@ import { commandFields } from '../../domain/commands.ts';
 import { nameText } from '../../domain/plan.ts';
 import { type AnyCommand, command } from '../../nats/command-service.ts';
 import type { AgentParts } from '../agent-parts.ts';
-import { tellActor } from './actor-commands.ts';
+import { tellActor } from './tell-actor.ts';
 
 const { note, requestId } = commandFields;
 

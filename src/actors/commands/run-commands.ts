@@ -15,9 +15,9 @@ import type { ActorRecord } from '../../runtime/record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { checkAllowed } from '../places.ts';
 import { type OfferedKind, offeredKinds } from '../run-definitions.ts';
-import { tellActor } from './actor-commands.ts';
 import { planOf } from './plan-commands.ts';
 import { firstPart, recordOf, recordsOf } from './records.ts';
+import { tellActor } from './tell-actor.ts';
 
 export const idText = z.string().refine(isId, 'is not an id: 1 to 64 letters, digits, _ or -');
 const { note, requestId } = commandFields;
