@@ -4,13 +4,18 @@
  *
  * 1. A write that is not decided within `patienceMs` (at once while the link is known to be down) goes to the journal,
  *    unchanged: its `write` tells later whether the store had it after all.
- * 2. Once an actor has a step in the journal, its later steps queue behind it, until all are replayed.
+ * 2. Once an actor has a step in the journal, its later steps queue behind it, until all are replayed; whoever reads it
+ *    here reads the newest of them.
  * 3. A journalled step has a provisional revision (negative); the record that is replayed names the real one.
- * 4. A replay that finds another owner drops the actor's steps and tells `onOvertaken`.
+ * 4. A replay that finds another owner drops the actor's steps and tells `onOvertaken`. A step that the store can never
+ *    take drops them too and is told as trouble; it holds up nobody else's.
+ * 5. While neither the store nor the journal takes a step, it waits: it is not felt, and its signal ends the wait.
  */
+import { FailureError } from '../core/failure.ts';
 import type { JournalFile } from './journal-file.ts';
-import { type ActorRecord, keyOf } from './record.ts';
+import { type ActorRecord, keyOf, tooLongOf } from './record.ts';
 import type { AppendOutcome, RecordStore, StoredRecord } from './record-store.ts';
+import { StepQueues } from './step-queues.ts';
 
 /** Whether the other side can be reached, as far as is known. */
 export interface Link {
@@ -25,71 +30,75 @@ export interface JournalledStoreOptions {
   link: Link;
   /** How long a write may be undecided while the link seems up. Default 2000. */
   patienceMs?: number;
-  /** How often an unfinished replay is tried again. Default 1000. */
-  replayEveryMs?: number;
+  /** How often an unfinished replay, and a journal that cannot be written, is tried again. Default 1000. */
+  retryEveryMs?: number;
   onOvertaken?: (by: StoredRecord) => void;
   onReplayed?: (counts: { records: number; superseded: number }) => void;
-  /** Told of an error that is not NATS being away; the replay is tried again. */
+  /** Told of an error that is not NATS being away, once until it changes or is over; what failed is tried again. */
   onTrouble?: (error: Error) => void;
 }
+
+/** Longest time of one replay, before it is begun again. */
+const replayMs = 10_000;
 
 export class JournalledStore implements RecordStore {
   readonly #options: JournalledStoreOptions;
   readonly #store: RecordStore;
-  /** Steps that wait to be replayed, by key, oldest first. */
-  readonly #waiting = new Map<string, ActorRecord[]>();
-  /** The real revision that an actor's newest provisional one became. */
-  readonly #real = new Map<string, number>();
-  #provisional = 0;
+  readonly #patienceMs: number;
+  readonly #retryEveryMs: number;
+  readonly #steps = new StepQueues();
   #replaying: Promise<void> | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #closed = new AbortController();
+  #timer: { handle: NodeJS.Timeout; dueMs: number } | undefined;
+  #trouble: string | undefined;
+  readonly #closed = new AbortController();
   readonly #unwatch: () => void;
 
   constructor(options: JournalledStoreOptions) {
     this.#options = options;
     this.#store = options.store;
+    this.#patienceMs = options.patienceMs ?? 2_000;
+    this.#retryEveryMs = options.retryEveryMs ?? 1_000;
     this.#unwatch = options.link.watch(isUp => isUp && this.#soon(0));
   }
 
   /** How many steps wait to be replayed. */
   get waiting(): number {
-    let count = 0;
-    for (const records of this.#waiting.values()) count += records.length;
-    return count;
+    return this.#steps.count;
   }
 
   /** Reads what an earlier incarnation left, and replays it. Resolves when nothing is left; `signal` ends the wait. */
   async recover(signal: AbortSignal): Promise<void> {
-    for (const record of (await this.#options.journal.read()) as ActorRecord[]) this.#queue(record);
-    while (this.#waiting.size > 0 && !signal.aborted) await this.#replay(signal);
-  }
-
-  async append(record: ActorRecord, options: { signal?: AbortSignal } = {}): Promise<AppendOutcome> {
-    const key = keyOf(record);
-    if (this.#waiting.has(key) || !this.#options.link.isUp) return await this.#journal(record);
-    const real = record.after < 0 ? { ...record, after: this.#real.get(key) ?? 0 } : record;
-    const patience = new AbortController();
-    const timer = setTimeout(() => patience.abort(), this.#options.patienceMs ?? 2_000);
-    const unwatch = this.#options.link.watch(isUp => !isUp && patience.abort());
-    try {
-      const signals = [patience.signal, ...(options.signal ? [options.signal] : [])];
-      return await this.#store.append(real, { signal: AbortSignal.any(signals) });
-    } catch (error) {
-      if (!patience.signal.aborted) throw error;
-      return await this.#journal(real);
-    } finally {
-      clearTimeout(timer);
-      unwatch();
+    for (const record of (await this.#options.journal.read()) as ActorRecord[]) this.#steps.restore(record);
+    while (this.waiting > 0 && !signal.aborted) {
+      await this.#replay(signal);
+      if (this.waiting > 0) await this.#pause(signal);
     }
   }
 
-  read(kind: string, id: string): Promise<StoredRecord | undefined> {
-    return this.#store.read(kind, id);
+  async append(record: ActorRecord, { signal }: { signal?: AbortSignal } = {}): Promise<AppendOutcome> {
+    const key = keyOf(record);
+    for (;;) {
+      signal?.throwIfAborted();
+      const outcome =
+        !this.#steps.has(key) && this.#options.link.isUp ? await this.#tryStore(record, signal) : undefined;
+      const decided = outcome ?? (await this.#tryJournal(record));
+      if (decided) return decided;
+      await this.#pause(signal);
+    }
   }
 
-  list(kind?: string): AsyncIterable<StoredRecord> {
-    return this.#store.list(kind);
+  async read(kind: string, id: string): Promise<StoredRecord | undefined> {
+    return this.#steps.newest(keyOf({ kind, id })) ?? (await this.#store.read(kind, id));
+  }
+
+  async *list(kind?: string): AsyncIterable<StoredRecord> {
+    const journalled = this.#steps.newestOfAll();
+    for await (const stored of this.#store.list(kind)) {
+      const key = keyOf(stored.record);
+      yield journalled.get(key) ?? stored;
+      journalled.delete(key);
+    }
+    for (const stored of journalled.values()) if (kind === undefined || stored.record.kind === kind) yield stored;
   }
 
   history(kind: string, id: string, options?: { limit?: number; before?: number }): Promise<StoredRecord[]> {
@@ -104,72 +113,128 @@ export class JournalledStore implements RecordStore {
   async close(): Promise<void> {
     this.#closed.abort();
     this.#unwatch();
-    clearTimeout(this.#timer);
+    clearTimeout(this.#timer?.handle);
     await this.#replaying;
     await this.#options.journal.close();
   }
 
-  async #journal(record: ActorRecord): Promise<AppendOutcome> {
-    this.#queue(record);
-    await this.#options.journal.append(record);
-    this.#provisional -= 1;
-    if (this.#options.link.isUp) this.#soon(this.#options.replayEveryMs ?? 1_000);
-    return { outcome: 'effective', revision: this.#provisional };
+  /** Undefined where the patience ran out: it is not known whether the store has it. */
+  async #tryStore(record: ActorRecord, signal: AbortSignal | undefined): Promise<AppendOutcome | undefined> {
+    const patience = new AbortController();
+    const timer = setTimeout(() => patience.abort(), this.#patienceMs);
+    const unwatch = this.#options.link.watch(isUp => !isUp && patience.abort());
+    try {
+      const either = signal ? AbortSignal.any([patience.signal, signal]) : patience.signal;
+      const outcome = await this.#store.append(this.#steps.withReal(record), { signal: either });
+      this.#steps.forgetReal(keyOf(record));
+      return outcome;
+    } catch (error) {
+      if (!patience.signal.aborted || signal?.aborted) throw error;
+      return undefined;
+    } finally {
+      clearTimeout(timer);
+      unwatch();
+    }
   }
 
-  #queue(record: ActorRecord): void {
-    const key = keyOf(record);
-    const records = this.#waiting.get(key);
-    if (records) records.push(record);
-    else this.#waiting.set(key, [record]);
+  /** Undefined where the journal cannot be written. */
+  async #tryJournal(record: ActorRecord): Promise<AppendOutcome | undefined> {
+    const tooLong = tooLongOf(record);
+    if (tooLong) throw tooLong; // no store would ever take it from the journal
+    const step = this.#steps.push(record);
+    try {
+      await this.#options.journal.append(step.record);
+      step.isSynced = true;
+    } catch (error) {
+      this.#tellTrouble(error);
+      // Where it is not there any more, a replay under way was quicker than the disk, and it is decided.
+      if (this.#steps.withdraw(step)) return undefined;
+    }
+    if (this.#options.link.isUp) this.#soon(this.#retryEveryMs);
+    return { outcome: 'effective', revision: step.revision };
   }
 
+  /** Replays in `inMs`, or sooner where that was said before. */
   #soon(inMs: number): void {
-    clearTimeout(this.#timer);
     if (this.#closed.signal.aborted) return;
-    this.#timer = setTimeout(() => {
-      this.#replaying ??= this.#replay(this.#closed.signal).finally(() => {
-        this.#replaying = undefined;
-        if (this.#waiting.size > 0 && this.#options.link.isUp) this.#soon(this.#options.replayEveryMs ?? 1_000);
+    const dueMs = performance.now() + inMs;
+    if (this.#timer && this.#timer.dueMs <= dueMs) return;
+    clearTimeout(this.#timer?.handle);
+    const handle = setTimeout(() => {
+      this.#timer = undefined;
+      if (!this.#options.link.isUp) return; // its return replays
+      void this.#replay(this.#closed.signal).then(() => {
+        if (this.waiting > 0 && this.#options.link.isUp) this.#soon(this.#retryEveryMs);
       });
     }, inMs);
+    this.#timer = { handle, dueMs };
   }
 
-  async #replay(signal: AbortSignal): Promise<void> {
+  /** One at a time, and never rejects: whoever asks meanwhile waits for the one under way. */
+  #replay(signal: AbortSignal): Promise<void> {
+    this.#replaying ??= this.#replayAll(signal)
+      .catch(error => this.#tellTrouble(error))
+      .finally(() => {
+        this.#replaying = undefined;
+      });
+    return this.#replaying;
+  }
+
+  async #replayAll(signal: AbortSignal): Promise<void> {
     const counts = { records: 0, superseded: 0 };
-    const bound = AbortSignal.any([signal, AbortSignal.timeout(10_000)]);
-    for (const [key, records] of this.#waiting) {
+    const bound = AbortSignal.any([signal, this.#closed.signal, AbortSignal.timeout(replayMs)]);
+    let isWhole = true;
+    for (const key of this.#steps.keys()) {
       try {
-        for (let record = records[0]; record; record = records[0]) {
-          const revision = await this.#replayOne(key, record, bound);
-          if (revision === undefined) {
-            counts.superseded += records.length;
-            break;
-          }
-          this.#real.set(key, revision);
-          records.shift();
-          counts.records += 1;
-        }
-        this.#waiting.delete(key);
+        await this.#replayActor(key, counts, bound);
       } catch (error) {
-        // Tried again soon; nothing is lost.
-        if (!bound.aborted) this.#options.onTrouble?.(error instanceof Error ? error : new Error(String(error)));
-        break;
+        if (bound.aborted) break;
+        isWhole = false;
+        if (error instanceof FailureError && error.failure.kind === 'permanent') this.#steps.drop(key);
+        this.#tellTrouble(error);
       }
     }
-    await this.#options.journal.replace([...this.#waiting.values()].flat());
     if (counts.records + counts.superseded > 0) this.#options.onReplayed?.(counts);
+    await this.#options.journal.replace(() => this.#steps.records());
+    if (isWhole) this.#trouble = undefined;
   }
 
-  /** The revision that the step has in the store; undefined where another owner's record is there. */
-  async #replayOne(key: string, record: ActorRecord, signal: AbortSignal): Promise<number | undefined> {
-    const after = record.after < 0 ? (this.#real.get(key) ?? 0) : record.after;
-    const outcome = await this.#store.append({ ...record, after }, { signal });
-    if (outcome.outcome === 'effective') return outcome.revision;
-    const { write } = outcome.by.record;
-    const ours = write.incarnation === record.write.incarnation && write.n >= record.write.n;
-    if (ours) return outcome.by.revision; // an earlier replay got this far before it was cut off
-    this.#options.onOvertaken?.(outcome.by);
-    return undefined;
+  async #replayActor(key: string, counts: { records: number; superseded: number }, bound: AbortSignal): Promise<void> {
+    for (let step = this.#steps.oldest(key); step; step = this.#steps.oldest(key)) {
+      const outcome = await this.#store.append(step.record, { signal: bound });
+      if (outcome.outcome === 'effective' || isOurs(step.record, outcome.by.record)) {
+        this.#steps.done(step, outcome.outcome === 'effective' ? outcome.revision : outcome.by.revision);
+        counts.records += 1;
+      } else {
+        counts.superseded += this.#steps.drop(key);
+        this.#options.onOvertaken?.(outcome.by);
+      }
+    }
   }
+
+  #tellTrouble(error: unknown): void {
+    const trouble = error instanceof Error ? error : new Error(String(error));
+    if (trouble.message === this.#trouble) return;
+    this.#trouble = trouble.message;
+    this.#options.onTrouble?.(trouble);
+  }
+
+  /** Until it is worth trying again: a while, or the link's next change, or the signal. */
+  async #pause(signal: AbortSignal | undefined): Promise<void> {
+    if (signal?.aborted) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, this.#retryEveryMs);
+    const unwatch = this.#options.link.watch(() => resolve());
+    const over = () => resolve();
+    signal?.addEventListener('abort', over);
+    await promise;
+    clearTimeout(timer);
+    unwatch();
+    signal?.removeEventListener('abort', over);
+  }
+}
+
+/** An earlier replay got at least this far before it was cut off, and the store keeps no longer what it wrote then. */
+function isOurs(record: ActorRecord, newest: ActorRecord): boolean {
+  return newest.write.incarnation === record.write.incarnation && newest.write.n >= record.write.n;
 }

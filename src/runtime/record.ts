@@ -1,4 +1,5 @@
 /** The record: an actor's durable self. One write a transition; state, cause and history are the same record. */
+import { FailureError } from '../core/failure.ts';
 import type { JsonObject } from '../core/json.ts';
 
 /** Who runs an actor's effects. */
@@ -67,4 +68,16 @@ export function keyOf(actor: { kind: string; id: string }): string {
 export function summaryOf(record: ActorRecord): Omit<ActorRecord, 'context'> {
   const { context: _, ...summary } = record;
   return summary;
+}
+
+/** The failure of a record that is longer than any store takes; undefined for one that fits. */
+export function tooLongOf(record: ActorRecord, text = JSON.stringify(record)): FailureError | undefined {
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= recordBytesMax) return undefined;
+  return new FailureError({
+    kind: 'permanent',
+    code: 'record-too-long',
+    message: `the record of ${keyOf(record)} has ${bytes} bytes, more than the ${recordBytesMax} that it may have`,
+    hint: 'keep lists beside the record, and in it their count, their first and where they are',
+  });
 }

@@ -3,7 +3,7 @@
  * cluster, and for tests. Nothing outlives the process.
  */
 import { FailureError } from '../../core/failure.ts';
-import { type ActorRecord, keyOf, recordBytesMax } from '../record.ts';
+import { type ActorRecord, keyOf, tooLongOf } from '../record.ts';
 import type { AppendOutcome, RecordStore, StoredRecord } from '../record-store.ts';
 
 export interface MemoryRecordStoreOptions {
@@ -25,7 +25,8 @@ export class MemoryRecordStore implements RecordStore {
     options.signal?.throwIfAborted();
     // A copy through JSON, so that this store keeps what a durable one would.
     const text = JSON.stringify(record);
-    if (text.length > recordBytesMax) throw tooLong(record, text.length);
+    const tooLong = tooLongOf(record, text);
+    if (tooLong) throw tooLong;
     const log = this.#logs.get(keyOf(record)) ?? [];
     const own = log.findLast(each => isSameWrite(each.record, record));
     if (own) return { outcome: 'effective', revision: own.revision };
@@ -76,15 +77,6 @@ export class MemoryRecordStore implements RecordStore {
 
 function isSameWrite(one: ActorRecord, other: ActorRecord): boolean {
   return one.write.incarnation === other.write.incarnation && one.write.n === other.write.n;
-}
-
-function tooLong(record: ActorRecord, bytes: number): FailureError {
-  return new FailureError({
-    kind: 'permanent',
-    code: 'record-too-long',
-    message: `the record of ${keyOf(record)} has ${bytes} bytes, more than the ${recordBytesMax} that it may have`,
-    hint: 'keep lists beside the record, and in it their count, their first and where they are',
-  });
 }
 
 function gone(record: ActorRecord): FailureError {
