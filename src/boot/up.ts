@@ -87,7 +87,8 @@ export async function up(options: UpOptions, environment: Environment): Promise<
       await agent.ended;
     }
     if (stopping.signal.aborted) return exitStatus.done;
-    if (error instanceof FailureError) throw new AnswerError('unavailable', error.message, error.failure.hint, { cause: error });
+    if (error instanceof FailureError)
+      throw new AnswerError('unavailable', error.message, error.failure.hint, { cause: error });
     throw error;
   } finally {
     await server?.stop();
@@ -97,7 +98,11 @@ export async function up(options: UpOptions, environment: Environment): Promise<
   }
 }
 
-async function ownServer(options: UpOptions, say: (line: string) => void, signal: AbortSignal): Promise<EmbeddedServer> {
+async function ownServer(
+  options: UpOptions,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<EmbeddedServer> {
   const found = await findNatsServer({ log: line => say(line), signal });
   const server = await startEmbedded({ dataDir: options.data, binary: found.path, log: say });
   say(`nats-server ${found.version} ${server.reused ? 'still runs' : 'runs'} at ${server.url} (pid ${server.pid})`);
@@ -125,7 +130,10 @@ async function firstBackup({ client, source, options, environment, say, stopping
   for (const warning of Array.isArray(warnings) ? warnings : []) say(`warning: ${printable(String(warning))}`);
   say(`backing up ${printable(source.path)} into ${printable(repository)}`);
   const { id } = await client.request('backup.start', { plan: plan.name, note: 'reeve up' });
-  const waited = await waitForEnd(client, { kind: 'backup', id: String(id) }, environment, { timeoutMs: undefined, label: plan.name });
+  const waited = await waitForEnd(client, { kind: 'backup', id: String(id) }, environment, {
+    timeoutMs: undefined,
+    label: plan.name,
+  });
   if (waited.ended) say(...endingLines(waited.ended));
   if (stopping.aborted) return;
   const completed = waited.ended?.state === 'completed' || waited.ended?.state === 'partial';
@@ -146,13 +154,18 @@ async function sourceOf(path: string | undefined): Promise<{ path: string; exclu
   if (path === undefined) return { path: ownDirectory(), exclude: ['node_modules', '.git', 'dist'] };
   const found = await stat(path).catch(() => undefined);
   if (!found?.isDirectory())
-    throw new AnswerError('invalid', `${path} is ${found ? 'not a directory' : 'not there'}`, 'name a directory to back up');
+    throw new AnswerError(
+      'invalid',
+      `${path} is ${found ? 'not a directory' : 'not there'}`,
+      'name a directory to back up',
+    );
   return { path: await realpath(path), exclude: [] };
 }
 
 function ownDirectory(): string {
   let directory = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(directory, 'package.json')) && dirname(directory) !== directory) directory = dirname(directory);
+  while (!existsSync(join(directory, 'package.json')) && dirname(directory) !== directory)
+    directory = dirname(directory);
   return directory;
 }
 
@@ -167,6 +180,11 @@ function planName(path: string): string {
 }
 
 function agentName(): string {
-  const name = hostname().split('.', 1)[0]?.toLowerCase().replace(/[^a-z0-9]+/g, '-').slice(0, nameLengthMax).replace(/^-+|-+$/g, '');
+  const name = hostname()
+    .split('.', 1)[0]
+    ?.toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(0, nameLengthMax)
+    .replace(/^-+|-+$/g, '');
   return name !== undefined && isName(name) ? name : 'local';
 }
