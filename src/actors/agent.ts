@@ -185,7 +185,7 @@ export class Agent {
 
   /** Ends whatever it runs at once: for a process that exits right after. */
   killEngines(): void {
-    this.parts.engineRuns.killAll();
+    void this.parts.engineRuns.killAll();
   }
 
   /** A replay of the journal found another owner. */
@@ -234,6 +234,7 @@ export class Agent {
     const { link, membership, store } = this.#cluster;
     const bound = AbortSignal.timeout(closingMs - 500);
     this.parts.runtime.close();
+    await this.parts.engineRuns.killAll();
     await this.#control.drain(this.#clock.now() + closingMs / 2);
     await this.#service?.stop(bound);
     await store.close();

@@ -44,6 +44,8 @@ interface Said {
 
 /** What an engine that another agent or attempt left may take to stop. */
 const leftoverGraceMs = 5_000;
+/** What the last engines of an agent that ends may take to be gone. */
+const killAllMs = 1_000;
 
 export class EngineRuns {
   readonly #options: EngineRunsOptions;
@@ -74,9 +76,9 @@ export class EngineRuns {
     await this.#directoryOf(id).remove();
   }
 
-  /** Kills every engine at once and waits for nothing: for an agent that must end now. */
-  killAll(): void {
-    for (const { process: engine } of this.#runs.values()) void engine.stop({ graceMs: 0 });
+  /** Kills every engine that is left; resolves when none is, or none can be ended. The kill is sent before this returns. */
+  async killAll(): Promise<void> {
+    await Promise.all([...this.#runs.keys()].map(id => this.stop(id, { graceMs: 0, killMs: killAllMs })));
   }
 
   /**

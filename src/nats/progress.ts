@@ -1,17 +1,8 @@
 /** Progress of runs, live: told to whoever listens now, kept nowhere. */
+import type { Progress } from '../domain/run.ts';
 import type { Link } from './connection.ts';
 import { listen } from './listen.ts';
 import type { Names } from './names.ts';
-
-/** How far a run is; null stands for what is not known. */
-export interface Progress {
-  bytesDone: number | null;
-  bytesTotal: number | null;
-  filesDone: number | null;
-  filesTotal: number | null;
-  rateBytesPerS: number | null;
-  etaS: number | null;
-}
 
 /** Tells progress; while NATS is away it is dropped, for the next one says more. */
 export function publishProgress(link: Link, names: Names, kind: string, id: string, progress: Progress): void {
