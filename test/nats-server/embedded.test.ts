@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -45,6 +46,11 @@ const serversOfStore = (): number[] => {
 };
 
 const hasEnded = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null;
+
+function threadStates(pid: number): (string | undefined)[] {
+  const tasks = readdirSync(`/proc/${pid}/task`);
+  return tasks.map(task => /\) (\w)/.exec(readFileSync(`/proc/${pid}/task/${task}/stat`, 'latin1'))?.[1]);
+}
 
 /** Publishes one message into a stream, and says how many are there. */
 async function storeOne(url: string): Promise<number> {
@@ -142,6 +148,7 @@ test('a file that names a process of another boot, or one that took the pid, sta
 test('one that does not answer is not doubled, and the error names it', async () => {
   const first = await start();
   process.kill(first.pid, 'SIGSTOP');
+  await eventually('all of its threads are stopped', () => threadStates(first.pid).every(state => state === 'T'));
   const error = await start({ withinMs: 300 }).catch((reason: unknown) => reason);
   expect(error).toMatchObject({
     failure: { code: 'nats-server-silent', hint: expect.stringContaining(`kill ${first.pid}`) },
@@ -158,8 +165,6 @@ test('one that is stopped by SIGSTOP still ends', async () => {
 });
 
 test('one that ends at once is reported with what it said', async () => {
-  await writeFile(join(dataDir, 'nats'), '').catch(() => undefined);
-  await rm(join(dataDir, 'nats'));
   const broken = join(dataDir, 'broken');
   await writeFile(
     broken,
