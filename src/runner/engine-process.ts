@@ -14,7 +14,8 @@ import { FailureError } from '../core/failure.ts';
 import { BoundedFile } from './bounded-file.ts';
 import { engineEnvironment } from './engine-environment.ts';
 import { readEngineFile, writeEngineFile } from './engine-file.ts';
-import { type OnLine, readLines } from './line-reader.ts';
+import { takeLines } from './engine-lines.ts';
+import type { OnLine } from './line-reader.ts';
 import { Members } from './members.ts';
 import { identityOfChild, type ProcessIdentity } from './process-identity.ts';
 import type { RunDirectory } from './run-directory.ts';
@@ -49,10 +50,6 @@ export interface EngineEnd {
   linesError?: unknown;
 }
 
-const lingerMs = 1_000;
-/** More than any pipe holds: what comes after it was not said by the engine itself. */
-const lingerBytesMax = 2 ** 21;
-
 /**
  * Starts an engine. Rejects with the failure `engine-not-started` where its command cannot be run; then there is no
  * process. Its first line is taken after this resolves.
@@ -74,7 +71,7 @@ export async function startEngine(start: EngineStart): Promise<EngineProcess> {
   const exited = exitOf(child);
   // Its stdout is read from now on, for Node throws away what nobody read by its exit; the first line waits.
   const counted = Promise.withResolvers<void>();
-  const lines = takeLines(child.stdout, exited, counted.promise, start);
+  const lines = takeLines(child.stdout, { ...start, exited, counted: counted.promise });
   // Its end is told by its exit; that nobody reads its stdin any more says nothing new.
   child.stdin.on('error', () => {});
   try {
@@ -115,6 +112,11 @@ export class EngineProcess {
       this.#stopped = undefined;
     });
     return this.#stopped;
+  }
+
+  /** Kills it and whatever it started before this returns, and proves nothing: for an agent that ends in this turn. */
+  kill(): void {
+    this.#members.killAll();
   }
 
   /** The pids of the run's processes that are there now. */
@@ -161,46 +163,6 @@ async function notStarted({ command }: EngineStart, child: ChildProcess): Promis
     hint: 'see that the command is installed and may be run by the user of the agent',
   } as const;
   return new FailureError(failure, { cause });
-}
-
-/** Resolves once stdout is at its end and its lines are taken, with what `onLine` threw, if it did. */
-async function takeLines(
-  stdout: Readable,
-  exited: Promise<EngineEnd>,
-  counted: Promise<void>,
-  { onLine, lineBytesMax = 2 ** 16 }: EngineStart,
-): Promise<unknown> {
-  let isFirst = true;
-  const take: OnLine = line => {
-    if (!isFirst) return onLine(line);
-    isFirst = false;
-    return counted.then(() => onLine(line));
-  };
-  let isTaking = false;
-  let bytesAfterExit = 0;
-  let linger: NodeJS.Timeout | undefined;
-  const onChunk = (bytes: number): void => {
-    isTaking = bytes > 0;
-    if (!linger) return;
-    linger.refresh();
-    bytesAfterExit += bytes;
-    if (bytesAfterExit > lingerBytesMax) stdout.destroy();
-  };
-  void exited.then(() => {
-    linger = setTimeout(() => (isTaking ? linger?.refresh() : stdout.destroy()), lingerMs);
-  });
-  try {
-    await readLines(stdout, take, { lineBytesMax, onChunk });
-    return undefined;
-  } catch (error) {
-    // The stream that invariant 4 closed ended early by our own will.
-    if ((error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE') return undefined;
-    stdout.resume();
-    return error;
-  } finally {
-    await exited;
-    clearTimeout(linger);
-  }
 }
 
 async function ended(exited: Promise<EngineEnd>, lines: Promise<unknown>): Promise<EngineEnd> {

@@ -184,3 +184,12 @@ test('the end of its stdin tells an engine that its agent is gone', async () => 
   process.kill(outer.pid, 'SIGKILL');
   await eventually('the inner engine ended by itself', () => !isAlive(inner));
 });
+
+test('a kill at once takes the whole group, and asks nobody', async () => {
+  const engine = await run.startCommand(['sh', '-c', 'trap "" TERM; sleep 60 & echo $!; echo ready; wait']);
+  await ready();
+  const child = identityOf(Number(run.lines[0]));
+  engine.kill();
+  expect(await engine.ended).toEqual({ code: null, signal: 'SIGKILL' });
+  await eventually('its child is gone', () => child !== undefined && !isAlive(child));
+});
