@@ -20,6 +20,8 @@ const environment = processEnvironment({
 process.exitCode = await runCommandLine(process.argv.slice(2), environment);
 // An alarm that was taken back may still hold the clock's timer, and with it the process.
 clock.close();
+// The NATS library leaves a socket open where a server took the connection and never greeted; it may not hold us either.
+setTimeout(() => process.exit(), 500).unref();
 
 /** The version in package.json, which lies above `src` in a checkout and above `dist/src` in a package. */
 async function packageVersion(): Promise<string> {
