@@ -36,9 +36,13 @@ export class StopLadder {
     this.#graceEnd = this.#startedAt + order.graceMs;
   }
 
-  /** Ends the grace at the latest in `graceMs` from now; a later end than the one that holds changes nothing. */
+  /**
+   * Ends the grace at the latest in `graceMs` from now; a later end than the one that holds changes nothing. For 0 the
+   * kill is sent before this returns: an agent that ends in this turn sends no other.
+   */
   shorten(graceMs: number): void {
     this.#graceEnd = Math.min(this.#graceEnd, performance.now() + graceMs);
+    if (graceMs === 0) this.#members.killAll();
     this.#hurry();
   }
 
