@@ -41,7 +41,10 @@ async function commit({ repository, ...job }: JobOf<'commit'>, signal: AbortSign
 /** A run that never reached its repository is voided all the same, so the repository is made where it can be. */
 async function voidSlot({ repository, run, epoch }: JobOf<'void'>, signal: AbortSignal): Promise<SlotContent> {
   const opened = await openOrCreateRepository(repository);
-  return settleSlot(opened, { slot: 'void', run, epoch, at: new Date().toISOString() }, signal);
+  const slot = await settleSlot(opened, { slot: 'void', run, epoch, at: new Date().toISOString() }, signal);
+  // The commit that came first may have been killed before it removed what was temporary.
+  if (slot.slot === 'manifest') await discardRun(opened, run);
+  return slot;
 }
 
 async function restore(job: JobOf<'restore'>, meter: ProgressMeter, signal: AbortSignal) {
