@@ -4,11 +4,13 @@ import { effect } from '../runtime/effect.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { WorkTree } from './work-tree.ts';
 
-export function agentEffectsOf(runtime: Runtime, tree: WorkTree): typeof agentEffects {
+/** `serve` begins to answer commands: an agent that says `running` answers. */
+export function agentEffectsOf(runtime: Runtime, tree: WorkTree, serve: () => Promise<void>): typeof agentEffects {
   return {
     join: effect<void, AgentEffectInput>(async () => {
       await tree.open();
       await runtime.openMail();
+      await serve();
     }),
 
     takeWork: effect<void, AgentEffectInput>(async ({ signal }) => {

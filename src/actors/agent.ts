@@ -15,6 +15,7 @@ import { type CommandService, serveCommands } from '../nats/command-service.ts';
 import { publishProgress } from '../nats/progress.ts';
 import type { MachineDefinition } from '../runtime/definition.ts';
 import type { Host } from '../runtime/host.ts';
+import type { ActorRecord } from '../runtime/record.ts';
 import { Runtime } from '../runtime/runtime.ts';
 import { timeText } from '../runtime/step-record.ts';
 import { Supervisor } from '../runtime/supervisor.ts';
@@ -74,6 +75,7 @@ export class Agent {
   readonly #startedAt = Date.now();
   #service: CommandService | undefined;
   #awaySince: number | undefined;
+  #isClosing = false;
   #end: (exit: number) => void = () => undefined;
 
   constructor(options: AgentOptions, cluster: Cluster) {
@@ -139,7 +141,7 @@ export class Agent {
   /** Takes over or creates the agent's own record, and with it begins to work. */
   async open(): Promise<void> {
     const { config, version, observe } = this.#options;
-    const { owner, store, link, names } = this.#cluster;
+    const { owner, store } = this.#cluster;
     const { runtime, membership } = this.parts;
     observe({
       fact: 'agent.started',
@@ -167,15 +169,11 @@ export class Agent {
       membership.announce({ mode, actors: [...runtime.actors].length - 1 });
       if (actor.record.context.incarnation !== owner.incarnation) return; // it speaks of the incarnation before
       if (mode === 'running' || mode === 'draining') running.resolve();
-      if (mode === 'stopped' || mode === 'fenced') void this.#close(mode === 'stopped' ? 0 : 1);
+      if (mode === 'stopped' || mode === 'fenced') void this.#close(isDrained(actor.record) ? 0 : 1);
     };
     actor.watch(look);
     look();
     await Promise.race([running.promise, this.ended]);
-    this.#service = await serveCommands(link, names, commandTable(this.parts), {
-      version,
-      onDefect: (where, error) => this.#defect(where, error),
-    });
   }
 
   /** Begins a drain that ends the agent, as a signal to the process asks for it. */
@@ -194,7 +192,7 @@ export class Agent {
   }
 
   #definition(): MachineDefinition {
-    const actors = agentEffectsOf(this.parts.runtime, this.#tree);
+    const actors = agentEffectsOf(this.parts.runtime, this.#tree, () => this.#serve());
     return {
       kind: 'agent',
       version: machineVersion,
@@ -202,6 +200,14 @@ export class Agent {
       commands: agentCommands,
       deadlineMs: agentDeadlineMs,
     };
+  }
+
+  async #serve(): Promise<void> {
+    const { link, names } = this.#cluster;
+    this.#service ??= await serveCommands(link, names, commandTable(this.parts), {
+      version: this.#options.version,
+      onDefect: (where, error) => this.#defect(where, error),
+    });
   }
 
   #holdTurn({ id, plan, task, admitted }: RunContext): void {
@@ -231,6 +237,8 @@ export class Agent {
 
   /** Everything that is left, the lease last; each part is bounded. */
   async #close(exit: number): Promise<void> {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
     const { link, membership, store } = this.#cluster;
     const bound = AbortSignal.timeout(closingMs - 500);
     this.parts.runtime.close();
@@ -254,4 +262,9 @@ export class Agent {
   #now(): string {
     return timeText(this.#clock.now());
   }
+}
+
+/** It stopped because it was told to, not because it could not join. */
+function isDrained({ state, event }: ActorRecord): boolean {
+  return state === 'stopped' && event !== 'xstate.error.actor.join';
 }
