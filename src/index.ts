@@ -18,4 +18,9 @@ export {
   type Unstopped,
 } from './runtime/supervisor.ts';
 export { SystemClock } from './runtime/system-clock.ts';
-export { VolatileActor, type VolatileExit } from './runtime/volatile-actor.ts';
+export {
+  VolatileActor,
+  VolatileChild,
+  type VolatileChildOptions,
+  type VolatileExit,
+} from './runtime/volatile-actor.ts';

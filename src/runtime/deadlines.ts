@@ -30,6 +30,16 @@ export function deadlinesOf(
   return deadlines;
 }
 
+/** The time of the nearest that is to come, `Infinity` where none is; those that `isOver` holds for do not count. */
+export function nearestOf(deadlines: Deadlines, isOver?: (name: string) => boolean): number {
+  let nearest = Number.POSITIVE_INFINITY;
+  for (const name in deadlines) {
+    const at = deadlines[name] as number;
+    if (at < nearest && !isOver?.(name)) nearest = at;
+  }
+  return nearest;
+}
+
 function namedBy(node: AnyStateNode): readonly string[] {
   return (node.meta as StateMeta | undefined)?.deadlines ?? [];
 }

@@ -78,6 +78,7 @@ interface Kept {
   lastError?: unknown;
 }
 
+const begun = Promise.resolve();
 const backoffDefault: Backoff = { minMs: 100, maxMs: 30_000 };
 /** What a level of a drain keeps for its own report: a twentieth of what is left, within these bounds. */
 const reserveMs = { min: 50, max: 500 };
@@ -116,16 +117,18 @@ export class Supervisor {
   }
 
   /** Starts a child after those that are there. Rejects where its start does; then it is not kept. */
-  async add(spec: ChildSpec): Promise<void> {
-    if (this.#over) throw new Error(`the supervisor ${this.name} is ${this.state} and starts no children`);
-    if (this.#children.has(spec.id)) throw new Error(`the supervisor ${this.name} has a child ${spec.id} already`);
+  add(spec: ChildSpec): Promise<void> {
+    if (this.#over)
+      return Promise.reject(new Error(`the supervisor ${this.name} is ${this.state} and starts no children`));
+    if (this.#children.has(spec.id))
+      return Promise.reject(new Error(`the supervisor ${this.name} has a child ${spec.id} already`));
     const kept: Kept = { spec, child: undefined, crashes: 0, startedAt: 0, takeAlarmBack: undefined, run: 0 };
     this.#children.set(spec.id, kept);
     try {
-      await this.#start(kept);
+      const starting = this.#start(kept);
+      return starting ? starting.catch(error => this.#failed(kept, error)) : begun;
     } catch (error) {
-      this.#children.delete(spec.id);
-      throw error;
+      return this.#failed(kept, error);
     }
   }
 
@@ -157,15 +160,26 @@ export class Supervisor {
     return this.#draining;
   }
 
-  async #start(kept: Kept): Promise<void> {
+  /** A promise only where the child's own start is one: a start that is done at once costs none. */
+  #start(kept: Kept): Promise<void> | undefined {
     kept.run += 1;
     const { run } = kept;
     const started = kept.spec.start(exit => this.#exited(kept, run, exit));
-    const child = started instanceof Promise ? await started : started;
+    if (started instanceof Promise) return started.then(child => this.#begun(kept, run, child));
+    this.#begun(kept, run, started);
+    return undefined;
+  }
+
+  #begun(kept: Kept, run: number, child: Child | undefined): void {
     if (kept.run !== run) return; // it left while it was starting
     kept.startedAt = this.#options.clock.now();
     if (child) kept.child = child;
     else this.#children.delete(kept.spec.id);
+  }
+
+  #failed(kept: Kept, error: unknown): Promise<never> {
+    this.#children.delete(kept.spec.id);
+    return Promise.reject(error);
   }
 
   #exited(kept: Kept, run: number, { exit, error }: ChildExit): void {

@@ -1,51 +1,71 @@
 /**
  * A supervised actor that lives in memory: any XState machine, its deadlines as data like a durable one's, and nothing
- * stored. After a crash it starts anew from its input.
+ * stored. After a crash it starts anew from its input. Tens of thousands of them stand in one process, so it observes its
+ * root itself and keeps one closure, the alarm's.
  */
-import { type Actor, type AnyMachineSnapshot, type AnyStateMachine, createActor, type EventObject } from 'xstate';
+import { type Actor, type AnyMachineSnapshot, createActor, type EventObject, type Observer } from 'xstate';
+import type { RestartType } from '../../machines/supervisor.ts';
 import type { Clock } from '../core/clock.ts';
-import { type Deadlines, deadlinesOf } from './deadlines.ts';
+import { type Deadlines, deadlinesOf, nearestOf } from './deadlines.ts';
 import type { MachineDefinition } from './definition.ts';
-import { effectsSettled } from './effect.ts';
+import { effectsSettled, unsettledEffects } from './effect.ts';
+import { RootLogic } from './root-logic.ts';
+import type { Child, ChildExit, ChildSpec, Unstopped } from './supervisor.ts';
 
-/** How a volatile actor left by itself. */
-export type VolatileExit = { how: 'normal'; output: unknown } | { how: 'crash'; error: unknown };
+/** How a volatile actor left by itself: what its supervisor is told. */
+export type VolatileExit = { exit: 'normal'; output: unknown } | { exit: 'crash'; error: unknown };
 
-export class VolatileActor {
+const none: Deadlines = Object.freeze({});
+/** The time of a deadline that was told: it stays over until its state is left. */
+const rung = Number.POSITIVE_INFINITY;
+
+export class VolatileActor implements Observer<AnyMachineSnapshot>, Child {
   readonly definition: MachineDefinition;
-  readonly root: Actor<AnyStateMachine>;
+  readonly root: Actor<RootLogic>;
+  readonly #logic: RootLogic;
   readonly #clock: Clock;
   readonly #random: () => number;
+  #exited: ((exit: VolatileExit) => void) | undefined;
   #seen: AnyMachineSnapshot | undefined;
-  #deadlines: Deadlines = {};
+  #deadlines: Deadlines = none;
   #takeAlarmBack: (() => void) | undefined;
 
-  constructor(definition: MachineDefinition, input: unknown, clock: Clock, random: () => number) {
+  constructor(definition: MachineDefinition, input: unknown, clock: Clock, random: () => number, id?: string) {
     this.definition = definition;
     this.#clock = clock;
     this.#random = random;
-    this.root = createActor(definition.machine, { input });
+    this.#logic = new RootLogic(definition.machine);
+    this.root = createActor(this.#logic, id === undefined ? { input } : { input, id });
   }
 
+  /** Starts it; `exited` is called once, when it leaves by itself. */
   start(exited: (exit: VolatileExit) => void): void {
-    this.root.subscribe({
-      next: snapshot => this.#see(snapshot),
-      complete: () => {
-        const { status, output } = this.root.getSnapshot();
-        if (status === 'done') this.#end(() => exited({ how: 'normal', output }));
-      },
-      error: error => this.#end(() => exited({ how: 'crash', error })),
-    });
+    this.#exited = exited;
+    this.root.subscribe(this);
     this.root.start();
   }
 
   /** Resolves when its effects have settled. */
   async stop(): Promise<void> {
-    this.#end(() => this.root.stop());
+    this.#disarm();
+    this.root.stop();
     await effectsSettled(this.root.system);
   }
 
-  #see(snapshot: AnyMachineSnapshot): void {
+  /** Stops it as its supervisor does: by `deadline`, with a report of the effects that have not settled then. */
+  async drain(deadline: number): Promise<Unstopped[]> {
+    const settled = this.stop();
+    if (unsettledEffects(this.root.system) === 0) return [];
+    const { promise: over, resolve } = Promise.withResolvers<void>();
+    const takeAlarmBack = this.#clock.alarm(deadline, resolve);
+    await Promise.race([settled, over]);
+    takeAlarmBack();
+    const left = unsettledEffects(this.root.system);
+    return left === 0 ? [] : [{ kind: this.definition.kind, id: this.root.id, why: `${left} effects did not stop` }];
+  }
+
+  /** For XState, whose observer it is: the actor is in another configuration, perhaps. */
+  next(snapshot: AnyMachineSnapshot): void {
     if (!this.definition.deadlineMs || this.#seen?.value === snapshot.value) return;
     const previous = this.#seen && { snapshot: this.#seen, deadlines: this.#deadlines };
     this.#deadlines = deadlinesOf(this.definition, snapshot, this.#clock.now(), this.#random, previous);
@@ -53,25 +73,70 @@ export class VolatileActor {
     this.#arm();
   }
 
+  /** For XState: the actor is done, or was stopped. */
+  complete(): void {
+    const { status, output } = this.root.getSnapshot();
+    if (status !== 'done') return;
+    this.#disarm();
+    this.#exited?.({ exit: 'normal', output });
+  }
+
+  /** For XState: the actor threw. */
+  error(error: unknown): void {
+    this.#disarm();
+    this.#logic.abandon(this.root.getSnapshot());
+    this.#exited?.({ exit: 'crash', error });
+  }
+
   #arm(): void {
     this.#takeAlarmBack?.();
-    let name: string | undefined;
-    for (const each in this.#deadlines)
-      if (name === undefined || (this.#deadlines[each] as number) < (this.#deadlines[name] as number)) name = each;
-    this.#takeAlarmBack =
-      name === undefined ? undefined : this.#clock.alarm(this.#deadlines[name] as number, () => this.#ring(name));
+    const at = nearestOf(this.#deadlines);
+    this.#takeAlarmBack = at === rung ? undefined : this.#clock.alarm(at, () => this.#ring());
   }
 
-  #ring(name: string): void {
-    const { [name]: _, ...left } = this.#deadlines;
-    this.#deadlines = left;
-    this.#arm();
-    this.root.send({ type: 'deadline.passed', name, at: this.#clock.now() } as EventObject);
+  #ring(): void {
+    const now = this.#clock.now();
+    for (const name in this.#deadlines) {
+      const at = this.#deadlines[name];
+      if (at === undefined || at > now) continue; // undefined: the one before it led to another state
+      this.#deadlines = { ...this.#deadlines, [name]: rung };
+      this.root.send({ type: 'deadline.passed', name, at: now } as EventObject);
+    }
+    if (this.root.getSnapshot().status === 'active') this.#arm();
   }
 
-  #end(then: () => void): void {
+  #disarm(): void {
     this.#takeAlarmBack?.();
     this.#takeAlarmBack = undefined;
-    then();
+  }
+}
+
+export interface VolatileChildOptions {
+  id: string;
+  restart: RestartType;
+  definition: MachineDefinition;
+  input?: unknown;
+  clock: Clock;
+  /** A number in [0, 1), for jitter. */
+  random: () => number;
+}
+
+/** A volatile actor as a child of a supervisor, which starts it anew from its input each time. */
+export class VolatileChild implements ChildSpec {
+  readonly id: string;
+  readonly restart: RestartType;
+  readonly #options: VolatileChildOptions;
+
+  constructor(options: VolatileChildOptions) {
+    this.id = options.id;
+    this.restart = options.restart;
+    this.#options = options;
+  }
+
+  start(exited: (exit: ChildExit) => void): Child {
+    const { definition, input, clock, random } = this.#options;
+    const actor = new VolatileActor(definition, input, clock, random, this.id);
+    actor.start(exited);
+    return actor;
   }
 }
