@@ -15,8 +15,8 @@ export interface AgentStart {
   config?: string | undefined;
   /** More of its environment. */
   env?: Readonly<Record<string, string>> | undefined;
-  /** The user that it runs as; root only. */
-  uid?: number | undefined;
+  /** A command that starts it in its own place, such as setpriv with its options. */
+  under?: readonly string[] | undefined;
 }
 
 /** A line of its log. */
@@ -48,13 +48,13 @@ export interface TestAgent {
 
 /** Starts one; resolves at once, before it runs. */
 export function startAgent(start: AgentStart): TestAgent {
-  const { url, name, data, config, env = {}, uid } = start;
+  const { url, name, data, config, env = {}, under = [] } = start;
   const words = [main, 'agent', '--nats', url, '--name', name, '--data', data];
-  const child = spawn(process.execPath, config === undefined ? words : [...words, '--config', config], {
+  const [command = '', ...args] = [...under, process.execPath, ...words, ...(config ? ['--config', config] : [])];
+  const child = spawn(command, args, {
     env: { PATH: process.env.PATH, HOME: data, ...env },
     cwd: '/',
     stdio: ['ignore', 'pipe', 'pipe'],
-    ...(uid === undefined ? {} : { uid, gid: uid }),
   });
   return new Agent(name, child);
 }

@@ -48,7 +48,7 @@ export class World {
     rmSync(this.directory, { recursive: true, force: true });
   }
 
-  /** Starts an agent and resolves when it takes work. Its engines are named by the world's directory, too. */
+  /** Starts an agent and resolves when it answers commands. Its engines are named by the world's directory, too. */
   async runAgent(start: Partial<AgentStart> = {}): Promise<TestAgent> {
     const agent = await runAgent(this.#startOf(start));
     this.#agents.push(agent);
