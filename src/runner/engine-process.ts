@@ -100,8 +100,8 @@ export class EngineProcess {
   }
 
   /**
-   * Stops it and whatever it started, politely first. Called again while it stops, it only shortens the grace. After its
-   * end it still kills what the engine left behind.
+   * Stops it and whatever it started, politely first. Called again while it stops, it only shortens the grace; without
+   * grace the kill is sent before this returns. After its end it still kills what the engine left behind.
    */
   stop(order: StopOrder): Promise<StopResult> {
     this.#ladder?.shorten(order.graceMs);
@@ -112,11 +112,6 @@ export class EngineProcess {
       this.#stopped = undefined;
     });
     return this.#stopped;
-  }
-
-  /** Kills it and whatever it started before this returns, and proves nothing: for an agent that ends in this turn. */
-  kill(): void {
-    this.#members.killAll();
   }
 
   /** The pids of the run's processes that are there now. */

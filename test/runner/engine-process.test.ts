@@ -185,11 +185,18 @@ test('the end of its stdin tells an engine that its agent is gone', async () => 
   await eventually('the inner engine ended by itself', () => !isAlive(inner));
 });
 
-test('a kill at once takes the whole group, and asks nobody', async () => {
-  const engine = await run.startCommand(['sh', '-c', 'trap "" TERM; sleep 60 & echo $!; echo ready; wait']);
+test.each([
+  ['a stop without grace', false],
+  ['a stop that is shortened to none', true],
+])('%s sends its kill before it returns', async (_, isUnderWay) => {
+  const engine = await run.startCommand(['sh', '-c', 'trap "" TERM; sleep 60 & echo $!; echo ready; wait; sleep 60']);
   await ready();
   const child = identityOf(Number(run.lines[0]));
-  engine.kill();
+  if (isUnderWay) void engine.stop({ signal: 'SIGCONT', graceMs: 50_000 });
+  void engine.stop({ graceMs: 0 });
+  // No other turn of the event loop runs meanwhile, as in a process that ends in this one.
+  const limit = performance.now() + 5_000;
+  while (child && isAlive(child) && performance.now() < limit);
+  expect(child && isAlive(child)).toBe(false);
   expect(await engine.ended).toEqual({ code: null, signal: 'SIGKILL' });
-  await eventually('its child is gone', () => child !== undefined && !isAlive(child));
 });
