@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
+import type { Progress } from '../../src/domain/run.ts';
 import { openLink } from '../../src/nats/connection.ts';
 import { Names } from '../../src/nats/names.ts';
-import { followProgress, type Progress, publishProgress } from '../../src/nats/progress.ts';
+import { followProgress, publishProgress } from '../../src/nats/progress.ts';
 import { startNatsServer } from '../support/nats-server.ts';
 
 const half: Progress = {
