@@ -8,6 +8,7 @@ import type { Membership } from '../runtime/membership.ts';
 import type { RecordStore } from '../runtime/record-store.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { EngineRuns } from './engine-runs.ts';
+import type { JournalledCatalog } from './journalled-catalog.ts';
 import type { Turns } from './turns.ts';
 
 export interface AgentParts {
@@ -18,6 +19,8 @@ export interface AgentParts {
   store: RecordStore;
   plans: PlanStore;
   catalog: Catalog;
+  /** The same for runs: they go on while NATS is away. */
+  entries: JournalledCatalog;
   membership: Membership;
   clock: Clock;
   engineRuns: EngineRuns;

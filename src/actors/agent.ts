@@ -114,6 +114,7 @@ export class Agent {
       store,
       plans,
       catalog,
+      entries: cluster.entries,
       membership,
       clock: this.#clock,
       engineRuns,
@@ -246,6 +247,7 @@ export class Agent {
     await this.#control.drain(this.#clock.now() + closingMs / 2);
     await this.#service?.stop(bound);
     await store.close();
+    await this.parts.entries.close();
     await membership.leave(bound);
     await link.close();
     this.#clock.close();

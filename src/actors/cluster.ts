@@ -17,6 +17,7 @@ import { identityOf, isAlive } from '../runner/process-identity.ts';
 import { JournalFile } from '../runtime/journal-file.ts';
 import { JournalledStore, type JournalledStoreOptions } from '../runtime/journalled-store.ts';
 import { hostId } from './host-id.ts';
+import { JournalledCatalog } from './journalled-catalog.ts';
 
 export interface ClusterOptions {
   config: AgentConfig;
@@ -66,6 +67,14 @@ export async function joinCluster(options: ClusterOptions, signal: AbortSignal) 
       ...options.journal,
     });
     await store.recover(signal);
+    const catalog = new NatsCatalog(link, names);
+    const entries = new JournalledCatalog({
+      catalog,
+      journal: new JournalFile(join(config.data, 'catalog.ndjson')),
+      link: linkOf(link),
+      onTrouble: error => options.journal.onTrouble?.(error instanceof Error ? error : new Error(String(error))),
+    });
+    await entries.recover();
     const mailboxes = new NatsMailboxes(link, names);
     return {
       link,
@@ -76,7 +85,8 @@ export async function joinCluster(options: ClusterOptions, signal: AbortSignal) 
       mailboxes,
       refusals: new NatsRefusals(link, names),
       plans: new NatsPlanStore(link, names),
-      catalog: new NatsCatalog(link, names),
+      catalog,
+      entries,
       correspondence: new Correspondence(link, mailboxes),
     };
   } catch (error) {

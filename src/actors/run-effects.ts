@@ -129,7 +129,7 @@ async function transferOf(
       excludeDirs: [parts.config.data],
       tolerate: run.policy.tolerate,
       guard: run.policy.guard,
-      previous: await previousOf(run, parts),
+      previous: await previousOf(run, parts, signal),
     };
     return outputOf(await engineRuns.run<'backup'>(run.id, key, job, signal));
   }
@@ -145,7 +145,7 @@ async function transferOf(
     return { outcome: 'completed', reason: null, result: resultOf(done), skipped: noneSkipped };
   }
   const checked = await engineRuns.run<'verify'>(run.id, key, { task: 'verify', repository, backup }, signal);
-  return await verdictOf(backup, checked, parts);
+  return await verdictOf(backup, checked, parts, signal);
 }
 
 function outputOf(staged: EngineResultOf<'backup'>): TransferOutput {
@@ -156,7 +156,8 @@ function outputOf(staged: EngineResultOf<'backup'>): TransferOutput {
 async function verdictOf(
   backup: string,
   checked: EngineResultOf<'verify'>,
-  { catalog, clock }: AgentParts,
+  { entries, clock }: AgentParts,
+  signal: AbortSignal,
 ): Promise<TransferOutput> {
   const result = resultOf(checked);
   if (checked.damaged.count > 0) {
@@ -165,7 +166,7 @@ async function verdictOf(
     return { outcome: 'failed', reason: 'data-corrupt', message, hint, result, skipped: noneSkipped };
   }
   const verifiedAt = new Date(clock.now()).toISOString();
-  await catalog.update(backup, entry => ({ ...entry, verifiedAt }));
+  await entries.update(backup, entry => ({ ...entry, verifiedAt }), signal);
   return { outcome: 'completed', reason: null, result, skipped: noneSkipped };
 }
 
@@ -173,8 +174,8 @@ function resultOf({ bytes, files }: { bytes: number; files: number }): RunResult
   return { bytes, files, bytesStored: null, position: null, manifest: null };
 }
 
-/** What the slot says, once the catalog says it too. */
-async function entered(run: RunContext, slot: SlotContent, { catalog }: AgentParts): Promise<SlotOutput> {
+/** What the slot says, once the catalog says it too, or will as soon as NATS is back. */
+async function entered(run: RunContext, slot: SlotContent, { entries }: AgentParts): Promise<SlotOutput> {
   if (slot.slot === 'void') return { slot: 'void' };
   const entry: CatalogEntry = {
     id: run.id,
@@ -191,12 +192,16 @@ async function entered(run: RunContext, slot: SlotContent, { catalog }: AgentPar
     window: null,
     manifest: slot.manifest,
   };
-  await catalog.add(entry);
+  await entries.add(entry);
   return { slot: 'manifest', outcome: slot.outcome };
 }
 
-async function previousOf(run: RunContext, { catalog }: AgentParts): Promise<{ files: number; bytes: number } | null> {
-  const backups = await catalog.list(run.plan);
+async function previousOf(
+  run: RunContext,
+  { entries }: AgentParts,
+  signal: AbortSignal,
+): Promise<{ files: number; bytes: number } | null> {
+  const backups = await entries.list(run.plan, signal);
   const last = backups.find(({ outcome, id }) => outcome === 'completed' && id !== run.id);
   return last ? { files: last.files, bytes: last.bytes } : null;
 }

@@ -102,16 +102,37 @@ test('a server that is killed and restarted in the middle of a backup leaves its
   expect(await world.catalogued()).toEqual([id]);
 });
 
-test('a backup goes on and ends while NATS is away, and is in the history and the catalog once it is back', async () => {
-  const { agent, id, goOn } = await runningBackup();
-  await world.server.kill();
-  await agent.told('nats.away');
-  goOn();
-  await eventually('a backup in the repository', async () => (await world.listed()).includes(id), 30_000);
-  await world.server.restart();
-  expect(await world.ending(id)).toMatchObject({ state: 'completed' });
-  expect(holesIn(await world.history(id))).toEqual([]);
-  expect(await world.catalogued()).toEqual([id]);
+describe('a backup that ends while NATS is away', () => {
+  /** Resolves once the agent has journalled the end of the run. */
+  const endedWithoutNats = async () => {
+    const { agent, id, goOn } = await runningBackup();
+    await world.server.kill();
+    await agent.told('nats.away');
+    goOn();
+    await agent.told('actor.transition', line => line.id === id && line.final === true);
+    return { agent, id };
+  };
+
+  test('is in the history and the catalog once NATS is back', async () => {
+    const { id } = await endedWithoutNats();
+    await world.server.restart();
+    await expectCatalogued(id);
+  });
+
+  test('is in the history and the catalog once NATS is back, also where the agent was killed meanwhile', async () => {
+    const { agent, id } = await endedWithoutNats();
+    await agent.kill();
+    await world.server.restart();
+    await world.runAgent();
+    await expectCatalogued(id);
+  });
+
+  async function expectCatalogued(id: string) {
+    expect(await world.ending(id)).toMatchObject({ state: 'completed' });
+    expect(holesIn(await world.history(id))).toEqual([]);
+    expect(await world.listed()).toEqual([id]);
+    await eventually('the entry of the catalog', async () => (await world.catalogued()).includes(id));
+  }
 });
 
 describe('NATS away at the start', () => {

@@ -5,6 +5,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { AnswerError } from '../../src/core/answer-error.ts';
 import { type Answer, type Client, connectClient } from '../../src/nats/client.ts';
 import { listBackups } from '../../src/repository/backup-list.ts';
 import { openRepository } from '../../src/repository/repository.ts';
@@ -24,7 +25,7 @@ export class World {
   readonly source: string;
   readonly repository: string;
   readonly data: string;
-  readonly #clients: Client[] = [];
+  readonly #clients = new Map<number, Promise<Client>>();
   readonly #agents: TestAgent[] = [];
 
   static async open(): Promise<World> {
@@ -41,7 +42,7 @@ export class World {
   }
 
   async close(): Promise<void> {
-    for (const client of this.#clients) await client.close();
+    for (const client of this.#clients.values()) await (await client).close();
     await Promise.all(this.#agents.map(agent => agent.kill()));
     for (const { pid } of this.processes()) killIfThere(pid);
     await this.server.stop();
@@ -62,7 +63,7 @@ export class World {
     return agent;
   }
 
-  /** One request to the command service, by a client that is made for it. */
+  /** One request to the command service. */
   async ask(command: string, input: object = {}): Promise<Answer> {
     return await (await this.client()).request(command, input);
   }
@@ -75,11 +76,9 @@ export class World {
     return answer as Error & { code: string; hint: string };
   }
 
-  async client(): Promise<Client> {
-    const [there] = this.#clients;
-    if (there) return there;
-    const client = await connectClient({ url: this.server.url });
-    this.#clients.push(client);
+  client(timeoutMs = 10_000): Promise<Client> {
+    const client = this.#clients.get(timeoutMs) ?? connectClient({ url: this.server.url, timeoutMs });
+    this.#clients.set(timeoutMs, client);
     return client;
   }
 
@@ -106,7 +105,7 @@ export class World {
   }
 
   async record(id: string, kind = 'backup'): Promise<HistoryRecord> {
-    return (await this.ask('actor.get', { kind, id })).actor as HistoryRecord;
+    return (await this.#read('actor.get', { kind, id })).actor as HistoryRecord;
   }
 
   /** Resolves with the record of a run once it is over. */
@@ -140,12 +139,12 @@ export class World {
 
   /** All records of an actor, oldest first. */
   async history(id: string, kind = 'backup'): Promise<HistoryRecord[]> {
-    return ((await this.ask('actor.history', { kind, id, limit: 1_000 })).records as HistoryRecord[]).reverse();
+    return ((await this.#read('actor.history', { kind, id, limit: 1_000 })).records as HistoryRecord[]).reverse();
   }
 
   /** The ids of what the catalog lists, newest first. */
   async catalogued(): Promise<string[]> {
-    return ((await this.ask('catalog.list')).backups as { id: string }[]).map(({ id }) => id);
+    return ((await this.#read('catalog.list')).backups as { id: string }[]).map(({ id }) => id);
   }
 
   /** The ids of the backups that the repository itself lists, newest first. */
@@ -176,6 +175,17 @@ export class World {
   /** Resolves with an engine process that a failpoint or a signal has stopped. */
   async stoppedEngine(): Promise<FoundProcess> {
     return await eventually('an engine that is stopped', () => this.engines().find(({ state }) => state === 'T'));
+  }
+
+  /** What is asked into a lost connection is never answered: it is asked again. */
+  async #read(command: string, input: object = {}): Promise<Answer> {
+    const client = await this.client(1_000);
+    return await eventually(`an answer to ${command}`, () =>
+      client.request(command, input).catch((error: unknown) => {
+        if (error instanceof AnswerError && error.code === 'unavailable') return undefined;
+        throw error;
+      }),
+    );
   }
 
   #startOf({ env, ...start }: Partial<AgentStart>): AgentStart {

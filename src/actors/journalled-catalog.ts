@@ -1,0 +1,134 @@
+/**
+ * The catalog as runs see it: a backup is entered whether NATS is there or not.
+ *
+ * 1. A backup exists by its commit slot, so its entry can only be late, never refused: while NATS is away it goes to a
+ *    synced journal in the data directory, and into the catalog once NATS is back, or at the agent's next start.
+ * 2. What has to be read waits until NATS is back, or the signal is aborted.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AnswerError } from '../core/answer-error.ts';
+import type { Catalog, CatalogEntry } from '../domain/catalog.ts';
+import type { JournalFile } from '../runtime/journal-file.ts';
+import type { Link } from '../runtime/journalled-store.ts';
+
+export interface JournalledCatalogOptions {
+  catalog: Catalog;
+  journal: JournalFile;
+  link: Link;
+  /** Told of an error that is not NATS being away; the entry is tried again. */
+  onTrouble: (error: unknown) => void;
+  /** How long an entry may be under way while the link seems up. Default 2000. */
+  patienceMs?: number;
+  /** How often what is late is tried again. Default 1000. */
+  againEveryMs?: number;
+}
+
+export class JournalledCatalog {
+  readonly #options: Required<JournalledCatalogOptions>;
+  #late: CatalogEntry[] = [];
+  #entering: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+  readonly #unwatch: () => void;
+
+  constructor(options: JournalledCatalogOptions) {
+    this.#options = { patienceMs: 2_000, againEveryMs: 1_000, ...options };
+    this.#unwatch = options.link.watch(isUp => isUp && this.#soon(0));
+  }
+
+  /** Takes up what an earlier incarnation left, and enters it as soon as it can be. */
+  async recover(): Promise<void> {
+    this.#late = (await this.#options.journal.read()) as CatalogEntry[];
+    if (this.#late.length > 0) this.#soon(0);
+  }
+
+  /** Resolves when the entry is in the catalog or in the journal. Rejects where the journal's disk takes nothing. */
+  async add(entry: CatalogEntry): Promise<void> {
+    const { catalog, journal, link, patienceMs } = this.#options;
+    if (link.isUp) {
+      const adding = catalog.add(entry).then(() => true);
+      const isIn = await Promise.race([adding, sleep(patienceMs, false, { ref: false })]).catch(ifAway(false));
+      adding.catch(() => undefined);
+      if (isIn) return;
+    }
+    await journal.append(entry);
+    this.#late.push(entry);
+    this.#soon(this.#options.againEveryMs);
+  }
+
+  list(plan: string, signal: AbortSignal): Promise<CatalogEntry[]> {
+    return this.#onceThere(() => this.#options.catalog.list(plan), signal);
+  }
+
+  async update(id: string, change: (entry: CatalogEntry) => CatalogEntry, signal: AbortSignal): Promise<void> {
+    await this.#onceThere(() => this.#options.catalog.update(id, change), signal);
+  }
+
+  /** Ends the tries; what is late stays in the journal for the next incarnation. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#unwatch();
+    clearTimeout(this.#timer);
+    await this.#options.journal.close();
+  }
+
+  #soon(inMs: number): void {
+    clearTimeout(this.#timer);
+    if (this.#closed) return;
+    this.#timer = setTimeout(() => {
+      this.#entering ??= this.#enterLate().finally(() => {
+        this.#entering = undefined;
+        if (this.#late.length > 0) this.#soon(this.#options.againEveryMs);
+      });
+    }, inMs);
+  }
+
+  async #enterLate(): Promise<void> {
+    const { catalog, journal, link, onTrouble } = this.#options;
+    if (this.#late.length === 0 || !link.isUp) return;
+    try {
+      for (let entry = this.#late[0]; entry && !this.#closed; entry = this.#late[0]) {
+        await catalog.add(entry);
+        this.#late.shift();
+      }
+      if (!this.#closed) await journal.replace(() => this.#late);
+    } catch (error) {
+      if (!isAway(error)) onTrouble(error);
+    }
+  }
+
+  async #onceThere<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    for (;;) {
+      signal.throwIfAborted();
+      try {
+        return await orAborted(ask(), signal);
+      } catch (error) {
+        if (!isAway(error)) throw error;
+        await sleep(this.#options.againEveryMs, undefined, { signal });
+      }
+    }
+  }
+}
+
+function isAway(error: unknown): boolean {
+  return error instanceof AnswerError && error.code === 'unavailable';
+}
+
+function ifAway<T>(value: T): (error: unknown) => T {
+  return error => {
+    if (isAway(error)) return value;
+    throw error;
+  };
+}
+
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+    work.catch(() => undefined);
+  }
+}
