@@ -5,12 +5,13 @@
  *
  * 1. Children start in the order in which they were added, and stop in reverse; a supervisor of independent children
  *    (`stopOrder: 'together'`) stops them at once.
- * 2. A child is restarted after a backoff that grows with its crashes and is forgotten after `stableMs` of uptime.
- * 3. Each level of a drain keeps a part of its time for itself, so that the report reaches the top before the end.
+ * 2. A child is restarted after a backoff that grows with its restarts and is forgotten after `stableMs` of uptime; a
+ *    group after that of the child that crashed.
+ * 3. A child that is being started while all are stopped is waited for and then stopped: nothing runs on.
+ * 4. A supervisor that gave up and is started again by its own starts its children again, the temporary ones excepted.
  */
 import { type Actor, createActor } from 'xstate';
 import {
-  type ExitKind,
   type RestartType,
   type Strategy,
   type SupervisorDecision,
@@ -19,32 +20,12 @@ import {
 import { type Backoff, backoffMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Observer } from '../core/observer.ts';
+import { type ChildExit, ChildSlot, type ChildSpec } from './child-slot.ts';
+import { stopChildren, type Unstopped } from './child-stop.ts';
 import { timeText } from './step-record.ts';
 
-/** How a child left by itself. */
-export interface ChildExit {
-  exit: ExitKind;
-  error?: unknown;
-}
-
-/** What did not stop in time. */
-export interface Unstopped {
-  kind: string;
-  id: string;
-  why: string;
-}
-
-export interface Child {
-  /** Ends it by `deadline` (ms since the epoch) and says what of it did not end. Its `exited` is not called for this. */
-  drain: (deadline: number) => Promise<Unstopped[]>;
-}
-
-export interface ChildSpec {
-  id: string;
-  restart: RestartType;
-  /** Starts it; undefined where there is nothing to run. `exited` is called once, when it leaves by itself. */
-  start: (exited: (exit: ChildExit) => void) => Child | undefined | Promise<Child | undefined>;
-}
+export type { Child, ChildExit, ChildSpec } from './child-slot.ts';
+export type { Unstopped } from './child-stop.ts';
 
 export interface SupervisorOptions {
   name: string;
@@ -67,43 +48,33 @@ export interface SupervisorOptions {
   onRestarted?: (id: string, crashes: number, afterMs: number) => void;
 }
 
-interface Kept {
-  spec: ChildSpec;
-  child: Child | undefined;
-  crashes: number;
-  startedAt: number;
-  takeAlarmBack: (() => void) | undefined;
-  /** Counts its starts, so that the exit of an earlier one is not taken for this one's. */
-  run: number;
-  lastError?: unknown;
-}
-
 const begun = Promise.resolve();
 const backoffDefault: Backoff = { minMs: 100, maxMs: 30_000 };
-/** What a level of a drain keeps for its own report: a twentieth of what is left, within these bounds. */
-const reserveMs = { min: 50, max: 500 };
 
 export class Supervisor {
   readonly name: string;
   readonly #options: SupervisorOptions;
-  readonly #machine: Actor<typeof supervisorMachine>;
-  readonly #children = new Map<string, Kept>();
+  #machine: Actor<typeof supervisorMachine>;
+  readonly #children = new Map<string, ChildSlot>();
   #escalated: (error: Error) => void = () => undefined;
-  #draining: Promise<Unstopped[]> | undefined;
-  #drained: (unstopped: Unstopped[]) => void = () => undefined;
+  #stopped: Promise<Unstopped[]> = Promise.resolve([]);
   #over = false;
-  /** The place from which children are being restarted as a group. */
+  #started = 0;
+  /** The order from which children are being restarted as a group. */
   #scope: number | undefined;
   #again = false;
+  #wake: () => void = () => undefined;
 
   constructor(options: SupervisorOptions) {
     this.name = options.name;
     this.#options = options;
-    const { strategy = 'one-for-one', intensity = 10, periodMs = 60_000 } = options;
-    this.#machine = createActor(supervisorMachine, { input: { strategy, intensity, periodMs } });
-    this.#machine.on('*', decision => this.#carryOut(decision));
-    this.#machine.start();
+    this.#machine = this.#newMachine();
     this.#machine.send({ type: 'children.started', at: options.clock.now() });
+  }
+
+  /** True while it starts children. */
+  get isOpen(): boolean {
+    return !this.#over;
   }
 
   /** How many children it has, those that wait for a restart included. */
@@ -122,13 +93,14 @@ export class Supervisor {
       return Promise.reject(new Error(`the supervisor ${this.name} is ${this.state} and starts no children`));
     if (this.#children.has(spec.id))
       return Promise.reject(new Error(`the supervisor ${this.name} has a child ${spec.id} already`));
-    const kept: Kept = { spec, child: undefined, crashes: 0, startedAt: 0, takeAlarmBack: undefined, run: 0 };
-    this.#children.set(spec.id, kept);
+    this.#started += 1;
+    const slot = new ChildSlot(spec, this.#started);
+    this.#children.set(spec.id, slot);
     try {
-      const starting = this.#start(kept);
-      return starting ? starting.catch(error => this.#failed(kept, error)) : begun;
+      const starting = this.#start(slot);
+      return starting ? starting.catch(error => this.#failed(slot, error)) : begun;
     } catch (error) {
-      return this.#failed(kept, error);
+      return this.#failed(slot, error);
     }
   }
 
@@ -139,7 +111,8 @@ export class Supervisor {
       restart,
       start: exited => {
         this.#escalated = error => exited({ exit: 'crash', error });
-        return { drain: deadline => this.drain(deadline) };
+        const child = { drain: (deadline: number) => this.drain(deadline) };
+        return this.state === 'escalated' ? this.#beginAgain().then(() => child) : child;
       },
     };
   }
@@ -149,48 +122,59 @@ export class Supervisor {
     this.#escalated = escalated;
   }
 
-  /** Ends all children by `deadline` (ms since the epoch), last first; restarts nobody from now on. */
-  drain(deadline: number): Promise<Unstopped[]> {
+  /** Ends all children by `deadline` (ms since the epoch), last first; restarts nobody from now on. Again: by the new one. */
+  async drain(deadline: number): Promise<Unstopped[]> {
     this.#over = true;
-    this.#draining ??= new Promise(resolve => {
-      this.#drained = resolve;
+    if (this.#machine.getSnapshot().status === 'active')
       this.#machine.send({ type: 'supervisor.drain', deadline, at: this.#options.clock.now() });
-      if (this.#machine.getSnapshot().status !== 'active') resolve([]); // it gave up before, and stopped them then
-    });
-    return this.#draining;
+    return await this.#stopped;
   }
 
-  /** A promise only where the child's own start is one: a start that is done at once costs none. */
-  #start(kept: Kept): Promise<void> | undefined {
-    kept.run += 1;
-    const { run } = kept;
-    const started = kept.spec.start(exit => this.#exited(kept, run, exit));
-    if (started instanceof Promise) return started.then(child => this.#begun(kept, run, child));
-    this.#begun(kept, run, started);
-    return undefined;
+  #newMachine(): Actor<typeof supervisorMachine> {
+    const { strategy = 'one-for-one', intensity = 10, periodMs = 60_000 } = this.#options;
+    const machine = createActor(supervisorMachine, { input: { strategy, intensity, periodMs } });
+    machine.on('*', decision => this.#carryOut(decision));
+    machine.start();
+    return machine;
   }
 
-  #begun(kept: Kept, run: number, child: Child | undefined): void {
-    if (kept.run !== run) return; // it left while it was starting
-    kept.startedAt = this.#options.clock.now();
-    if (child) kept.child = child;
-    else this.#children.delete(kept.spec.id);
+  /** Invariant 4. */
+  async #beginAgain(): Promise<void> {
+    this.#machine = this.#newMachine();
+    this.#over = false;
+    this.#stopped = Promise.resolve([]);
+    for (const slot of [...this.#children.values()]) {
+      slot.crashes = 0;
+      if (slot.spec.restart === 'temporary') this.#children.delete(slot.id);
+      else await this.#restart(slot, 0);
+    }
+    if (this.#machine.getSnapshot().status === 'active')
+      this.#machine.send({ type: 'children.started', at: this.#options.clock.now() });
   }
 
-  #failed(kept: Kept, error: unknown): Promise<never> {
-    this.#children.delete(kept.spec.id);
+  #start(slot: ChildSlot): Promise<void> | undefined {
+    return slot.start(
+      isRunning => {
+        slot.startedAt = this.#options.clock.now();
+        if (!isRunning) this.#children.delete(slot.id);
+      },
+      exit => this.#exited(slot, exit),
+    );
+  }
+
+  #failed(slot: ChildSlot, error: unknown): Promise<never> {
+    this.#children.delete(slot.id);
     return Promise.reject(error);
   }
 
-  #exited(kept: Kept, run: number, { exit, error }: ChildExit): void {
-    if (this.#children.get(kept.spec.id) !== kept || kept.run !== run) return;
-    kept.run += 1;
-    kept.child = undefined;
+  #exited(slot: ChildSlot, { exit, error }: ChildExit): void {
+    const { id, restart } = slot.spec;
+    if (this.#children.get(id) !== slot) return;
     const at = this.#options.clock.now();
-    if (at - kept.startedAt >= (this.#options.stableMs ?? 60_000)) kept.crashes = 0;
-    if (exit !== 'normal') kept.crashes += 1;
-    kept.lastError = error;
-    this.#machine.send({ type: 'child.exited', id: kept.spec.id, restart: kept.spec.restart, exit, at });
+    if (at - slot.startedAt >= (this.#options.stableMs ?? 60_000)) slot.crashes = 0;
+    if (exit !== 'normal' || restart === 'permanent') slot.crashes += 1;
+    slot.lastError = error;
+    this.#machine.send({ type: 'child.exited', id, restart, exit, at });
   }
 
   #carryOut(decision: SupervisorDecision): void {
@@ -205,7 +189,7 @@ export class Supervisor {
         this.#widen(decision.scope);
         break;
       case 'children.stop':
-        void this.#stopAll(decision.deadline);
+        this.#stopped = this.#stopAll(decision.deadline);
         break;
       case 'escalate':
         this.#escalate(decision);
@@ -220,55 +204,78 @@ export class Supervisor {
   }
 
   #restartLater(id: string): void {
-    const kept = this.#children.get(id);
-    if (!kept) return;
-    const { clock, backoff = backoffDefault, random } = this.#options;
-    if (kept.crashes <= 1) return void this.#restart(kept, 0);
-    const waitMs = backoffMs(backoff, kept.crashes - 1, random());
-    kept.takeAlarmBack = clock.alarm(clock.now() + waitMs, () => void this.#restart(kept, waitMs));
+    const slot = this.#children.get(id);
+    if (!slot) return;
+    const { clock } = this.#options;
+    const waitMs = this.#backoffMs(slot.crashes);
+    if (waitMs === 0) return void this.#restart(slot, 0);
+    slot.takeAlarmBack = clock.alarm(clock.now() + waitMs, () => void this.#restart(slot, waitMs));
   }
 
-  async #restart(kept: Kept, afterMs: number): Promise<void> {
-    if (this.#over || this.#children.get(kept.spec.id) !== kept) return;
+  /** The first restart is at once. */
+  #backoffMs(crashes: number): number {
+    const { backoff = backoffDefault, random } = this.#options;
+    return crashes <= 1 ? 0 : backoffMs(backoff, crashes - 1, random());
+  }
+
+  async #restart(slot: ChildSlot, afterMs: number): Promise<void> {
+    if (this.#over || this.#children.get(slot.id) !== slot) return;
     try {
-      await this.#start(kept);
-      this.#options.onRestarted?.(kept.spec.id, kept.crashes, afterMs);
+      await this.#start(slot);
+      if (slot.isRunning) this.#options.onRestarted?.(slot.id, slot.crashes, afterMs);
     } catch (error) {
-      this.#exited(kept, kept.run, { exit: 'crash', error });
+      this.#exited(slot, { exit: 'crash', error });
     }
   }
 
   /** A scope that comes while another is being restarted widens it, and it is begun anew. */
   #widen(scope: 'all' | { from: string }): void {
     const under = this.#scope;
-    const keys = [...this.#children.keys()];
-    const from = scope === 'all' ? 0 : Math.max(0, keys.indexOf(scope.from));
+    const from = scope === 'all' ? 0 : (this.#children.get(scope.from)?.order ?? 0);
     this.#scope = under === undefined ? from : Math.min(under, from);
     if (under === undefined) void this.#restartGroup();
     else this.#again = true;
   }
 
   async #restartGroup(): Promise<void> {
+    const { clock, shutdownMs = 5_000 } = this.#options;
     do {
       this.#again = false;
-      const group = [...this.#children.values()].slice(this.#scope);
-      await this.#stop(group, this.#options.clock.now() + (this.#options.shutdownMs ?? 5_000));
-      for (const kept of group) {
+      const from = this.#scope ?? 0;
+      const group = [...this.#children.values()].filter(({ order }) => order >= from);
+      await this.#stop(group, clock.now() + shutdownMs);
+      const waitMs = this.#backoffMs(Math.max(...group.map(({ crashes }) => crashes)));
+      if (waitMs > 0) await this.#wait(waitMs);
+      for (const slot of group) {
         if (this.#over || this.#again) break;
-        if (kept.spec.restart === 'temporary') this.#children.delete(kept.spec.id);
-        else await this.#restart(kept, 0);
+        if (slot.spec.restart === 'temporary') this.#children.delete(slot.id);
+        else await this.#restart(slot, waitMs);
       }
     } while (this.#again && !this.#over);
     this.#scope = undefined;
-    if (!this.#over) this.#machine.send({ type: 'children.restarted', at: this.#options.clock.now() });
+    if (!this.#over) this.#machine.send({ type: 'children.restarted', at: clock.now() });
   }
 
-  async #stopAll(deadline: number | null): Promise<void> {
+  async #wait(forMs: number): Promise<void> {
+    if (this.#over) return;
+    const { clock } = this.#options;
+    await new Promise<void>(resolve => {
+      const takeAlarmBack = clock.alarm(clock.now() + forMs, resolve);
+      this.#wake = () => {
+        takeAlarmBack();
+        resolve();
+      };
+    });
+  }
+
+  async #stopAll(deadline: number | null): Promise<Unstopped[]> {
     this.#over = true;
+    this.#wake();
     const { clock, shutdownMs = 5_000 } = this.#options;
     const unstopped = await this.#stop([...this.#children.values()], deadline ?? clock.now() + shutdownMs);
-    this.#machine.send({ type: 'children.stopped', at: clock.now() });
-    this.#drained(unstopped);
+    if (this.#machine.getSnapshot().status === 'active')
+      this.#machine.send({ type: 'children.stopped', at: clock.now() });
+    return unstopped;
   }
 
   #escalate({ context, reason, offender }: Extract<SupervisorDecision, { type: 'escalate' }>): void {
@@ -285,21 +292,8 @@ export class Supervisor {
     this.#escalated(new Error(`the supervisor ${this.name} gave up on ${offender}: ${reason}`, { cause }));
   }
 
-  async #stop(group: Kept[], deadline: number): Promise<Unstopped[]> {
-    const { clock, stopOrder = 'reverse' } = this.#options;
-    const left = deadline - clock.now();
-    const own = deadline - Math.min(reserveMs.max, Math.max(reserveMs.min, left / 20));
-    if (stopOrder === 'together') return (await Promise.all(group.map(kept => this.#stopOne(kept, own)))).flat();
-    const unstopped: Unstopped[] = [];
-    for (const kept of group.toReversed()) unstopped.push(...(await this.#stopOne(kept, own)));
-    return unstopped;
-  }
-
-  async #stopOne(kept: Kept, deadline: number): Promise<Unstopped[]> {
-    kept.takeAlarmBack?.();
-    kept.run += 1; // whatever it still says of its end is not for us
-    const { child } = kept;
-    kept.child = undefined;
-    return child ? await child.drain(deadline) : [];
+  #stop(group: readonly ChildSlot[], deadline: number): Promise<Unstopped[]> {
+    const { clock, stopOrder: order = 'reverse' } = this.#options;
+    return stopChildren(group, { deadline, order, clock });
   }
 }

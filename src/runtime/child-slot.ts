@@ -1,0 +1,115 @@
+/**
+ * The place of one child at its supervisor: its starts, its exits and its stops, one life after the other.
+ *
+ * 1. What a life says after it left or was stopped is not heard: it is not the next one's.
+ * 2. A child that is stopped while its start is under way is waited for and then stopped.
+ */
+import type { ExitKind, RestartType } from '../../machines/supervisor.ts';
+import type { Unstopped } from './child-stop.ts';
+
+/** How a child left by itself. */
+export interface ChildExit {
+  exit: ExitKind;
+  error?: unknown;
+}
+
+export interface Child {
+  /** Ends it by `deadline` (ms since the epoch) and says what of it did not end. Its `exited` is not called for this. */
+  drain: (deadline: number) => Promise<Unstopped[]>;
+}
+
+export interface ChildSpec {
+  id: string;
+  restart: RestartType;
+  /** Starts it; undefined where there is nothing to run. `exited` is called once, when it leaves by itself. */
+  start: (exited: (exit: ChildExit) => void) => Child | undefined | Promise<Child | undefined>;
+}
+
+const nothing: Promise<Unstopped[]> = Promise.resolve([]);
+
+export class ChildSlot {
+  readonly spec: ChildSpec;
+  /** Its place in the order of starts. */
+  readonly order: number;
+  /** Its restarts since it was last stable. */
+  crashes = 0;
+  startedAt = 0;
+  lastError: unknown;
+  /** Takes back the alarm of a restart that waits. */
+  takeAlarmBack: (() => void) | undefined;
+  #child: Child | undefined;
+  /** While its start is under way; undefined where nothing came of it. Never rejects. */
+  #starting: Promise<Child | undefined> | undefined;
+  #stopping: Promise<Unstopped[]> | undefined;
+  /** Counts its lives. */
+  #life = 0;
+
+  constructor(spec: ChildSpec, order: number) {
+    this.spec = spec;
+    this.order = order;
+  }
+
+  get id(): string {
+    return this.spec.id;
+  }
+
+  get isRunning(): boolean {
+    return this.#child !== undefined;
+  }
+
+  /**
+   * Starts it; `begun` is told whether there was anything to run, `exited` when it leaves by itself. A promise only where
+   * its own start is one; throws or rejects where that does, unless it was stopped meanwhile.
+   */
+  start(begun: (isRunning: boolean) => void, exited: (exit: ChildExit) => void): Promise<void> | undefined {
+    this.#life += 1;
+    const life = this.#life;
+    const leave = (exit: ChildExit) => {
+      if (this.#life !== life) return;
+      this.#life += 1;
+      this.#child = undefined;
+      exited(exit);
+    };
+    const begin = (child: Child | undefined) => {
+      if (this.#life !== life) return;
+      this.#child = child;
+      begun(child !== undefined);
+    };
+    const started = this.spec.start(leave);
+    if (started instanceof Promise) return this.#await(started, begin, life);
+    begin(started);
+    return undefined;
+  }
+
+  async #await(started: Promise<Child | undefined>, begin: (child: Child | undefined) => void, life: number) {
+    const starting = started.catch(() => undefined);
+    this.#starting = starting;
+    try {
+      begin(await started);
+    } catch (error) {
+      if (this.#life === life) throw error;
+    } finally {
+      if (this.#starting === starting) this.#starting = undefined;
+    }
+  }
+
+  /** Ends this life by `deadline`. Who is being stopped already is waited for. */
+  stop(deadline: number): Promise<Unstopped[]> {
+    this.takeAlarmBack?.();
+    this.#life += 1;
+    const [child, starting] = [this.#child, this.#starting];
+    this.#child = undefined;
+    if (!child && !starting) return this.#stopping ?? nothing;
+    const stopping = child ? child.drain(deadline) : drainOnceStarted(starting, deadline);
+    this.#stopping = stopping;
+    const over = () => {
+      if (this.#stopping === stopping) this.#stopping = undefined;
+    };
+    stopping.then(over, over);
+    return stopping;
+  }
+}
+
+async function drainOnceStarted(starting: Promise<Child | undefined> | undefined, deadline: number) {
+  return (await (await starting)?.drain(deadline)) ?? [];
+}
