@@ -4,17 +4,19 @@
  */
 import { type Actor, type AnyMachineSnapshot, createActor, type EventObject } from 'xstate';
 import { failpoint } from '../core/failpoint.ts';
-import { type Deadlines, deadlinesOf } from './deadlines.ts';
+import { FailureError } from '../core/failure.ts';
+import { claimOf, selfOf, timesOf } from './claim.ts';
+import { DeadlineAlarm } from './deadline-alarm.ts';
 import type { MachineDefinition } from './definition.ts';
 import { canTake, DurableLogic, mailEvent, type Step } from './durable.ts';
-import { effectsSettled, unsettledEffects } from './effect.ts';
+import { effectsSettled, unsettledNames } from './effect.ts';
 import type { Host } from './host.ts';
-import { Inbox, type MailEnvelope } from './inbox.ts';
+import { Inbox, type InboxOptions, type MailEnvelope } from './inbox.ts';
 import type { Mail } from './mailboxes.ts';
 import { type ActorRecord, keyOf, type MailPosition, type Owner } from './record.ts';
 import type { StoredRecord } from './record-store.ts';
 import { snapshotOf } from './snapshot-of.ts';
-import { recordOf, type Standing, timesText, timeText } from './step-record.ts';
+import { recordOf, type Standing, timeText } from './step-record.ts';
 
 /** How an actor left its agent by itself. */
 export type Exit =
@@ -33,6 +35,9 @@ export interface CreateOptions {
 
 type OnExit = (exit: Exit) => void;
 
+/** How far the times of mail and of records may lie apart. */
+const skewMs = 10_000;
+
 export class DurableActor {
   readonly definition: MachineDefinition;
   readonly kind: string;
@@ -44,12 +49,11 @@ export class DurableActor {
   readonly #logic: DurableLogic;
   readonly #root: Actor<DurableLogic>;
   readonly #inbox: Inbox;
-  readonly #rung = new Set<string>();
+  readonly #alarm: DeadlineAlarm;
   readonly #watchers = new Set<() => void>();
   readonly #stopped = new AbortController();
   #standing: Standing;
   #writing: Promise<unknown> = Promise.resolve();
-  #takeAlarmBack: () => void = () => undefined;
   #over = false;
 
   /**
@@ -66,7 +70,10 @@ export class DurableActor {
     const at = host.clock.now();
     const owner: Owner = { ...host.owner, epoch: 1 };
     const rootOf = (logic: DurableLogic) => createActor(logic, { input: { ...options.input, at }, id });
-    const actor = new DurableActor(host, definition, id, owner, onExit, rootOf, options.mail);
+    const actor = new DurableActor(host, definition, id, owner, onExit, rootOf, {
+      place: options.mail,
+      knownUntil: '',
+    });
     const first = actor.snapshot;
     if ((first.status as string) === 'error') throw first.error;
     const event = { type: 'actor.created', note: options.note, requestId: options.requestId };
@@ -92,34 +99,21 @@ export class DurableActor {
     const { record, revision } = stored;
     const mine = record.owner?.incarnation === host.owner.incarnation ? record.owner : undefined;
     const owner: Owner = mine ?? { ...host.owner, epoch: (record.owner?.epoch ?? 0) + 1 };
-    const self = migrated(definition, record);
+    const self = selfOf(definition, record);
     const snapshot = snapshotOf(definition.machine, self);
     const rootOf = (logic: DurableLogic) => createActor(logic, { snapshot, id: record.id });
-    const actor = new DurableActor(host, definition, record.id, owner, onExit, rootOf, record.mail);
-    const deadlines = timesOf(record.deadlines);
-    actor.#standing = { record, revision, deadlines };
+    const knownUntil = timeText(host.clock.now() + skewMs);
+    const actor = new DurableActor(host, definition, record.id, owner, onExit, rootOf, {
+      place: record.mail,
+      knownUntil,
+    });
+    actor.#standing = { record, revision, deadlines: timesOf(record.deadlines) };
     if (mine) return { actor };
 
-    const now = host.clock.now();
-    const previous = { snapshot: actor.snapshot, deadlines };
-    const due = deadlinesOf(definition, actor.snapshot, now, host.random, previous);
-    const claim: ActorRecord = {
-      ...record,
-      ...self,
-      machine: { id: definition.machine.id, version: definition.version },
-      from: record.state,
-      event: 'actor.adopted',
-      note: null,
-      at: timeText(now),
-      deadlines: timesText(due),
-      owner,
-      handTo: null,
-      after: revision,
-      write: { incarnation: owner.incarnation, n: host.nextWrite() },
-    };
-    const written = await host.store.append(claim);
+    const claim = claimOf(definition, stored, self, actor.snapshot, owner, host);
+    const written = await host.store.append(claim.record);
     if (written.outcome === 'superseded') return { lost: written.by };
-    actor.#standing = { record: claim, revision: written.revision, deadlines: due };
+    actor.#standing = { ...claim, revision: written.revision };
     actor.#observe();
     return { actor };
   }
@@ -131,7 +125,7 @@ export class DurableActor {
     owner: Owner,
     onExit: OnExit,
     rootOf: (logic: DurableLogic) => Actor<DurableLogic>,
-    place: MailPosition,
+    inbox: InboxOptions,
   ) {
     this.definition = definition;
     this.kind = definition.kind;
@@ -148,8 +142,10 @@ export class DurableActor {
       rejected: (cause, step) => this.#rejected(cause, step),
     });
     this.#root = rootOf(this.#logic);
+    const tell = (name: string) => this.#root.send({ type: 'deadline.passed', name } as EventObject);
+    this.#alarm = new DeadlineAlarm(host.clock, () => this.#standing.deadlines, tell);
     const propose = (envelope: MailEnvelope) => this.#root.send({ type: mailEvent, envelope } as EventObject);
-    this.#inbox = new Inbox({ host, definition, record: () => this.record, propose }, place);
+    this.#inbox = new Inbox({ host, definition, record: () => this.record, propose }, inbox);
   }
 
   /** The newest durable record. */
@@ -165,9 +161,19 @@ export class DurableActor {
     return this.#root.getSnapshot();
   }
 
-  /** How many of its effects still run; after `stop`, what did not stop. */
-  get unsettledEffects(): number {
-    return unsettledEffects(this.#root.system);
+  /** The effects that still run; after `stop`, what did not stop. */
+  get unsettledEffects(): string[] {
+    return unsettledNames(this.#root.system);
+  }
+
+  /** True once it left or was stopped. */
+  get isOver(): boolean {
+    return this.#over;
+  }
+
+  /** Mail that it was handed and did not come to. */
+  get unreadMail(): readonly Mail[] {
+    return this.#inbox.unread;
   }
 
   /** Runs the effects of its state, and takes mail from here on. */
@@ -179,7 +185,7 @@ export class DurableActor {
       error: error => this.#exit({ how: 'crash', error }),
     });
     this.#root.start();
-    this.#arm();
+    this.#alarm.arm();
   }
 
   deliver(mail: Mail): void {
@@ -235,6 +241,11 @@ export class DurableActor {
     this.#stopped.abort(new Error(`${this.key} was stopped`));
   }
 
+  /** Resolves when its effects have settled, or `signal` is aborted: whoever starts it again waits for that. */
+  async settled(signal: AbortSignal): Promise<void> {
+    await Promise.race([effectsSettled(this.#root.system), abortOf(signal)]);
+  }
+
   /** Another owner was found by other means than a write of its own: it stops at once. */
   fence(by: StoredRecord): void {
     this.#exit({ how: 'fenced', by });
@@ -248,7 +259,7 @@ export class DurableActor {
   }
 
   #halt(): void {
-    this.#takeAlarmBack();
+    this.#alarm.disarm();
     this.#root.stop();
     this.#inbox.close();
     for (const see of this.#watchers) see();
@@ -256,8 +267,9 @@ export class DurableActor {
 
   #stamp(event: EventObject): EventObject | undefined {
     const at = this.#host.clock.now();
-    if (event.type !== 'deadline.passed') return { ...event, at } as EventObject;
-    const due = this.#standing.deadlines[(event as EventObject & { name: string }).name];
+    const deadline = deadlineOf(event);
+    if (deadline === undefined) return { ...event, at } as EventObject;
+    const due = this.#standing.deadlines[deadline];
     return due !== undefined && due <= at ? ({ ...event, at } as EventObject) : undefined;
   }
 
@@ -281,15 +293,17 @@ export class DurableActor {
 
   #rejected(cause: unknown, step: Step): void {
     const overtaken = cause instanceof Overtaken;
-    step.envelope?.settle({ outcome: overtaken || this.#over ? 'late' : 'crashed' });
+    // A record that cannot be written is the doing of the message; a store that fails is not.
+    const isItsDoing = cause instanceof FailureError && !this.#over;
+    step.envelope?.settle({ outcome: isItsDoing ? 'crashed' : 'late' });
     this.#exit(overtaken ? { how: 'fenced', by: cause.by } : { how: 'crash', error: cause });
   }
 
   #committed(step: Step): void {
-    this.#rung.clear();
+    this.#alarm.stepped(deadlineOf(step.event));
     this.#observe();
-    if (step.next.status === 'active') this.#arm();
-    else this.#takeAlarmBack();
+    if (step.next.status === 'active') this.#alarm.arm();
+    else this.#alarm.disarm();
     for (const see of this.#watchers) see();
   }
 
@@ -297,24 +311,6 @@ export class DurableActor {
     const { kind, id, from, state, event, reason, note, final, at } = this.record;
     const { agent } = this.#owner;
     this.#host.observe({ fact: 'actor.transition', kind, id, from, state, event, reason, note, final, agent, at });
-  }
-
-  #arm(): void {
-    this.#takeAlarmBack();
-    let nearest = Number.POSITIVE_INFINITY;
-    for (const [name, at] of Object.entries(this.#standing.deadlines))
-      if (at < nearest && !this.#rung.has(name)) nearest = at;
-    if (nearest !== Number.POSITIVE_INFINITY) this.#takeAlarmBack = this.#host.clock.alarm(nearest, () => this.#ring());
-  }
-
-  #ring(): void {
-    const now = this.#host.clock.now();
-    for (const [name, at] of Object.entries(this.#standing.deadlines)) {
-      if (at > now || this.#rung.has(name)) continue;
-      this.#rung.add(name);
-      this.#root.send({ type: 'deadline.passed', name } as EventObject);
-    }
-    if (!this.#over) this.#arm();
   }
 }
 
@@ -331,18 +327,9 @@ class Overtaken extends Error {
   }
 }
 
-function migrated(definition: MachineDefinition, record: ActorRecord): Pick<ActorRecord, 'state' | 'context'> {
-  if (record.machine.version === definition.version) return { state: record.state, context: record.context };
-  const self = definition.migrate?.(record);
-  if (self) return self;
-  const { id, version } = record.machine;
-  throw new Error(
-    `${keyOf(record)} is of version ${version} of ${id}, which this agent (version ${definition.version}) cannot migrate`,
-  );
-}
-
-function timesOf(texts: Record<string, string>): Deadlines {
-  return Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, Date.parse(text)]));
+/** The deadline that an event tells of. */
+function deadlineOf(event: EventObject): string | undefined {
+  return event.type === 'deadline.passed' ? (event as EventObject & { name: string }).name : undefined;
 }
 
 function abortOf(signal: AbortSignal): Promise<void> {

@@ -94,13 +94,13 @@ export class DurableLogic implements ActorLogic<AnyMachineSnapshot, EventObject,
     this.#pending = undefined;
     let next = pending.step.next;
     this.#port.committed(pending.step);
+    pending.step.envelope?.settle({ outcome: 'taken' }); // it is durable, whatever becomes of its actions
     try {
       for (const act of pending.held) act(); // grows while it runs: deferred effects follow actions
     } catch (defect) {
-      this.#abandon(scope, snapshot, next);
+      this.#crash(undefined, scope, snapshot, next);
       throw defect;
     }
-    pending.step.envelope?.settle({ outcome: 'taken' });
     while (next.status === 'active' && !this.#pending && this.#parked.length > 0)
       next = this.#propose(next, this.#parked.shift() as EventObject, scope);
     if (next.status !== 'active') this.#dropParked('late');

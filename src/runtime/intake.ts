@@ -22,7 +22,8 @@ export type Judgement =
   | { verdict: 'command'; command: EventObject }
   /** Its `requestId` was answered before. */
   | { verdict: 'repeated'; answer: unknown }
-  | ({ verdict: 'refused' } & Refused);
+  /** `crashes` where it is passed over because it crashed its actor. */
+  | ({ verdict: 'refused'; crashes?: number } & Refused);
 
 /** After this many crashes on one message it is refused, and intake moves past it. */
 export const crashesMax = 2;
@@ -30,31 +31,39 @@ export const crashesMax = 2;
 /** Longest payload of a message, in bytes. */
 export const payloadBytesMax = 16 * 1024;
 
-/** What a message is to an actor that stands at `record`. */
+/**
+ * What a message is to an actor that stands at `record`. `mayBeKnown`: the actor may have refused it in an earlier life,
+ * which no record says.
+ */
 export async function judge(
   mail: Mail,
   definition: MachineDefinition,
   record: ActorRecord,
-  host: Host,
+  host: Pick<Host, 'refusals' | 'poison'>,
+  mayBeKnown = false,
 ): Promise<Judgement> {
-  if ((host.poison.get(poisonKey(mail)) ?? 0) >= crashesMax)
-    return refused(
-      'refused',
-      `the message crashed ${keyOf(mail)} ${crashesMax} times`,
-      'report the defect; the message is passed over',
-    );
+  const crashes = host.poison.get(poisonKey(mail)) ?? 0;
+  if (crashes >= crashesMax) return { verdict: 'refused', crashes, ...poisonous(mail) };
   const parsed = commandOf(mail, definition);
   if ('code' in parsed) return { verdict: 'refused', ...parsed };
-  const { requestId } = parsed.command as { requestId?: unknown };
-  if (typeof requestId !== 'string') return { verdict: 'command', command: parsed.command };
-  if (record.requests.includes(requestId))
-    return {
-      verdict: 'repeated',
-      answer: { ok: true, repeated: true, actor: { kind: record.kind, id: record.id, state: record.state } },
-    };
-  const before = await host.refusals.find(mail.kind, mail.id, tokenOfRequest(requestId));
+  const { command } = parsed;
+  const { requestId } = command as { requestId?: unknown };
+  const isRequest = typeof requestId === 'string';
+  if (isRequest && record.requests.includes(requestId)) return { verdict: 'repeated', answer: repeatedAt(record) };
+  const token = isRequest ? tokenOfRequest(requestId) : mayBeKnown ? tokenOfMail(mail) : undefined;
+  const before = token && (await host.refusals.find(mail.kind, mail.id, token));
   if (before && before.outcome === 'refused') return { verdict: 'repeated', answer: answerOf(before) };
-  return { verdict: 'command', command: parsed.command };
+  return { verdict: 'command', command };
+}
+
+/** The answer to a request that took effect before. */
+export function repeatedAt({ kind, id, state }: ActorRecord): object {
+  return { ok: true, repeated: true, actor: { kind, id, state } };
+}
+
+function poisonous(mail: Mail): Refused {
+  const message = `the message crashed ${keyOf(mail)} ${crashesMax} times`;
+  return { code: 'refused', message, hint: 'report the defect; the message is passed over' };
 }
 
 function commandOf(mail: Mail, definition: MachineDefinition): { command: EventObject } | Refused {
@@ -123,7 +132,8 @@ function tokenOfRequest(requestId: string): string {
   return `r-${createHash('sha256').update(requestId).digest('hex').slice(0, 32)}`;
 }
 
-function requestIdOf(payload: Uint8Array): string | null {
+/** The `requestId` of a payload; null where it has none that could be one. */
+export function requestIdOf(payload: Uint8Array): string | null {
   const requestId = parsedPayload(payload)?.requestId;
   return typeof requestId === 'string' && requestId.length <= 128 ? requestId : null;
 }
@@ -139,8 +149,4 @@ export function parsedPayload(payload: Uint8Array): Record<string, unknown> | un
   } catch {
     return undefined;
   }
-}
-
-function refused(code: Refused['code'], message: string, hint: string): Judgement {
-  return { verdict: 'refused', code, message, hint };
 }

@@ -40,6 +40,14 @@ export function isBeyond(mail: { seq: number; at: string }, place: MailPosition)
   return mail.seq > place.seq || mail.at > place.at;
 }
 
+/**
+ * The place once a message was taken at `place`. Its time never goes back while the sequence goes on: a server whose
+ * clock was set back would otherwise make earlier messages look new when they come again.
+ */
+export function placeAfter(place: MailPosition, { seq, at }: { seq: number; at: string }): MailPosition {
+  return { seq, at: seq > place.seq && place.at > at ? place.at : at };
+}
+
 /** A message that had no effect, and why. */
 export interface Refusal {
   kind: string;

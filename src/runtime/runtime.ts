@@ -5,10 +5,10 @@
  * 2. An actor that crashed is restored from its record, not from the memory that crashed.
  * 3. Draining takes nothing new, and ends with a report of what did not stop.
  */
-import type { AnyMachineSnapshot, EventObject } from 'xstate';
+import type { EventObject } from 'xstate';
 import { AnswerError } from '../core/answer-error.ts';
 import { isId } from '../core/ids.ts';
-import type { StateMeta } from '../core/machine-spec.ts';
+import { drainActor, settle, tellIfTaken } from './actor-drain.ts';
 import type { MachineDefinition } from './definition.ts';
 import { DurableActor, type Exit } from './durable-actor.ts';
 import type { Host } from './host.ts';
@@ -27,10 +27,15 @@ export interface StartOptions {
 
 /** How many records are taken over at once. */
 const adoptionsAtOnce = 256;
+/** How long a restart waits for the effects of the life before. */
+const settleMsDefault = 5_000;
+const readAgainMs = 1_000;
 
 export interface RuntimeOptions {
   /** Told when another owner was found for an actor that ran here: what it left running must be stopped. */
   onFenced?: (kind: string, id: string) => void;
+  /** How long a restart waits for the effects of the life before to settle. Default 5000. */
+  settleMs?: number;
 }
 
 export class Runtime {
@@ -47,7 +52,11 @@ export class Runtime {
     this.host = host;
     this.#options = options;
     this.#purger = new MailPurger(host.mailboxes, host.clock, error => this.#defect('purge of read mail', error));
-    this.#mailRoom = new MailRoom({ host, find: key => this.#running.get(key) ?? this.#starting.get(key) });
+    this.#mailRoom = new MailRoom({
+      host,
+      find: key => this.#running.get(key),
+      onDeadLetter: place => this.#purger.note(place),
+    });
   }
 
   /** Tells it of a kind, whose actors will be children of `supervisor`. Again: those that start from now on. */
@@ -98,17 +107,15 @@ export class Runtime {
     return adopted;
   }
 
-  /** Lets mail flow. Whoever was adopted before gets what its mailbox holds. */
+  /** Lets mail flow. Whoever was adopted before gets what its mailbox holds. May be called twice. */
   async openMail(): Promise<void> {
     await this.#mailRoom.open();
   }
 
-  /** Takes one record over, with the mail that waits for it. Undefined where somebody else was quicker. */
+  /** Takes one record over; the mail that waits for it follows. Undefined where somebody else was quicker. */
   async adopt(stored: StoredRecord): Promise<DurableActor | undefined> {
     const { kind, id } = stored.record;
-    const actor = await this.#launch(kind, id, onExit => this.#adopt(stored, onExit));
-    if (actor) await this.#mailRoom.catchUp(actor);
-    return actor;
+    return await this.#launch(kind, id, onExit => this.#adopt(stored, onExit));
   }
 
   /**
@@ -128,18 +135,14 @@ export class Runtime {
     if (there) return { created: false, record: there.record };
     let taken: ActorRecord | undefined;
     let first: ActorRecord | undefined;
-    await this.#launch(kind, id, async onExit => {
-      const begun = await DurableActor.create(
-        this.host,
-        definition,
-        id,
-        { ...options, mail: this.#mailRoom.newest },
-        onExit,
-      );
+    const create = async (onExit: (exit: Exit) => void) => {
+      const said = { ...options, mail: this.#mailRoom.newest };
+      const begun = await DurableActor.create(this.host, definition, id, said, onExit);
       if ('taken' in begun) taken = begun.taken.record;
       else first = begun.actor.record;
       return 'actor' in begun ? begun.actor : undefined;
-    });
+    };
+    await this.#launch(kind, id, create, true);
     const record = first ?? taken ?? this.#running.get(keyOf({ kind, id }))?.record;
     if (!record)
       throw new AnswerError('internal', `${kind} ${id} could not be started`, 'look at the log of the agent');
@@ -178,20 +181,33 @@ export class Runtime {
     kind: string,
     id: string,
     begin: (onExit: (exit: Exit) => void) => Promise<DurableActor | undefined>,
+    isNew = false,
   ): Promise<DurableActor | undefined> {
     const key = keyOf({ kind, id });
     const already = this.#starting.get(key);
     if (already) return await already;
     const { definition, supervisor } = this.#known(kind);
     let next = begin;
+    let last: DurableActor | undefined;
     const start = async (exited: (exit: ChildExit) => void): Promise<Child | undefined> => {
       const run = next;
-      next = onExit => this.#restore(kind, id, onExit); // invariant 2: whatever starts it again starts from the record
-      const actor = await run(exit => this.#left(key, exit, exited));
-      if (!actor) return undefined;
+      // Invariant 2: whatever starts it again starts from the record.
+      next = onExit => this.#restore(kind, id, last, supervisor, onExit);
+      const held = this.#mailRoom.hold(key);
+      const actor = await run(exit => this.#left(key, exit, exited)).catch(error => {
+        this.#mailRoom.handOver(held, undefined);
+        throw error;
+      });
+      if (!actor) {
+        this.#mailRoom.handOver(held, undefined);
+        return undefined;
+      }
+      last = actor;
       this.#running.set(key, actor);
       actor.watch(() => this.#purger.note(actor.record));
       actor.start();
+      if (isNew && run === begin) this.#mailRoom.handOver(held, actor);
+      else void this.#mailRoom.catchUp(held, actor);
       if (definition.returnedEvent && actor.record.event === 'actor.adopted')
         tellIfTaken(actor, { type: definition.returnedEvent });
       return { drain: deadline => this.#drainOne(actor, deadline) };
@@ -211,12 +227,34 @@ export class Runtime {
     return 'actor' in adopted ? adopted.actor : undefined;
   }
 
-  async #restore(kind: string, id: string, onExit: (exit: Exit) => void): Promise<DurableActor | undefined> {
-    const stored = await this.host.store.read(kind, id);
+  /** Starts from the record what `last` was, unless the record is another's by now. */
+  async #restore(
+    kind: string,
+    id: string,
+    last: DurableActor | undefined,
+    supervisor: Supervisor,
+    onExit: (exit: Exit) => void,
+  ): Promise<DurableActor | undefined> {
+    if (last) await settle(last, this.#options.settleMs ?? settleMsDefault, this.host);
+    const stored = await this.#readPatiently(kind, id, supervisor);
     if (!stored || stored.record.final) return undefined;
-    const actor = await this.#adopt(stored, onExit);
-    if (actor) setImmediate(() => void this.#mailRoom.catchUp(actor));
-    return actor;
+    if (stored.record.owner?.incarnation === this.host.owner.incarnation) return await this.#adopt(stored, onExit);
+    this.#fenced(kind, id, stored);
+    return undefined;
+  }
+
+  /** That NATS is away is no crash of the actor: it is waited for, as long as its supervisor would start it. */
+  async #readPatiently(kind: string, id: string, supervisor: Supervisor): Promise<StoredRecord | undefined> {
+    const { store, clock } = this.host;
+    for (;;) {
+      try {
+        return await store.read(kind, id);
+      } catch (error) {
+        if (!(error instanceof AnswerError && error.code === 'unavailable')) throw error;
+        await new Promise<void>(resolve => void clock.alarm(clock.now() + readAgainMs, resolve));
+        if (!supervisor.isOpen) return undefined;
+      }
+    }
   }
 
   #left(key: string, exit: Exit, exited: (exit: ChildExit) => void): void {
@@ -228,14 +266,17 @@ export class Runtime {
       const { kind, id, record } = actor;
       this.host.observe({ fact: 'actor.crashed', kind, id, state: record.state, message, stack, at });
     }
-    if (actor && exit.how === 'fenced') {
-      const { kind, id } = actor;
-      const { owner } = exit.by.record;
-      this.host.observe({ fact: 'actor.fenced', kind, id, by: owner?.agent ?? null, epoch: owner?.epoch ?? 0, at });
-    }
-    if (actor && exit.how === 'fenced') this.#options.onFenced?.(actor.kind, actor.id);
+    if (actor && exit.how === 'fenced') this.#fenced(actor.kind, actor.id, exit.by);
+    if (actor && exit.how === 'normal') this.#mailRoom.bury(actor.unreadMail);
     if (exit.how === 'crash') exited({ exit: 'crash', error: exit.error });
     else exited({ exit: exit.how === 'normal' ? 'normal' : 'shutdown' });
+  }
+
+  #fenced(kind: string, id: string, by: StoredRecord): void {
+    const { owner } = by.record;
+    const at = timeText(this.host.clock.now());
+    this.host.observe({ fact: 'actor.fenced', kind, id, by: owner?.agent ?? null, epoch: owner?.epoch ?? 0, at });
+    this.#options.onFenced?.(kind, id);
   }
 
   #defect(where: string, error: unknown): void {
@@ -244,30 +285,8 @@ export class Runtime {
   }
 
   async #drainOne(actor: DurableActor, deadline: number): Promise<Unstopped[]> {
-    const { drainEvent } = actor.definition;
-    const forMs = Math.max(0, deadline - this.host.clock.now());
-    if (drainEvent) {
-      tellIfTaken(actor, { type: drainEvent, deadline } as EventObject);
-      await actor.rested(isAtRest, AbortSignal.timeout(Math.ceil(forMs)));
-    }
-    const rested = !drainEvent || isAtRest(actor.snapshot);
-    await actor.stop(AbortSignal.timeout(Math.ceil(Math.max(500, deadline - this.host.clock.now()))));
-    this.#running.delete(actor.key);
-    const { kind, id, unsettledEffects } = actor;
-    if (rested && unsettledEffects === 0) return [];
-    const why = unsettledEffects > 0 ? `${unsettledEffects} effects did not stop` : `still ${actor.record.state}`;
-    return [{ kind, id, why }];
+    const unstopped = await drainActor(actor, deadline, this.host);
+    if (this.#running.get(actor.key) === actor) this.#running.delete(actor.key);
+    return unstopped;
   }
-}
-
-function tellIfTaken(actor: DurableActor, fact: EventObject): void {
-  if (actor.takes(fact)) actor.tell(fact);
-}
-
-/** Nothing is under way that the end of this process would tear: no effect, or only such as may be cut off. */
-export function isAtRest(snapshot: AnyMachineSnapshot): boolean {
-  if (snapshot.status !== 'active') return true;
-  return snapshot._nodes.every(
-    node => node.invoke.length === 0 || (node.meta as StateMeta | undefined)?.abortable === true,
-  );
 }

@@ -1,0 +1,64 @@
+/**
+ * One alarm for all deadlines of an actor: it rings for the nearest that was not told.
+ *
+ * 1. A deadline is told again after a step of another cause that left it standing, for its guard may hold now; once its
+ *    telling led to a step it is not told again until its time changes, though its state was not left. Otherwise an
+ *    inner transition on `deadline.passed` would go round for ever, a write each time.
+ * 2. What was told is known in memory only: an actor that is restored is told of each deadline that is over.
+ */
+import type { Clock } from '../core/clock.ts';
+import { type Deadlines, nearestOf } from './deadlines.ts';
+
+export class DeadlineAlarm {
+  readonly #clock: Clock;
+  readonly #deadlines: () => Deadlines;
+  readonly #tell: (name: string) => void;
+  /** Told since the last step. */
+  readonly #rung = new Set<string>();
+  /** By the times for which a telling led to a step. */
+  readonly #heard = new Map<string, number>();
+  #takeBack: () => void = () => undefined;
+  #isArmed = false;
+
+  constructor(clock: Clock, deadlines: () => Deadlines, tell: (name: string) => void) {
+    this.#clock = clock;
+    this.#deadlines = deadlines;
+    this.#tell = tell;
+  }
+
+  arm(): void {
+    this.disarm();
+    this.#isArmed = true;
+    const nearest = nearestOf(this.#deadlines(), name => this.#isTold(name));
+    if (nearest !== Number.POSITIVE_INFINITY) this.#takeBack = this.#clock.alarm(nearest, () => this.#ring());
+  }
+
+  /** Takes the alarm back. May be called twice. */
+  disarm(): void {
+    this.#isArmed = false;
+    this.#takeBack();
+  }
+
+  /** A step is felt; `deadline` names the one whose telling led to it. */
+  stepped(deadline: string | undefined): void {
+    this.#rung.clear();
+    if (deadline === undefined) return;
+    const at = this.#deadlines()[deadline];
+    if (at === undefined) this.#heard.delete(deadline);
+    else this.#heard.set(deadline, at);
+  }
+
+  #isTold(name: string): boolean {
+    return this.#rung.has(name) || this.#heard.get(name) === this.#deadlines()[name];
+  }
+
+  #ring(): void {
+    const now = this.#clock.now();
+    for (const [name, at] of Object.entries(this.#deadlines())) {
+      if (at > now || this.#isTold(name)) continue;
+      this.#rung.add(name);
+      this.#tell(name);
+    }
+    if (this.#isArmed) this.arm();
+  }
+}
