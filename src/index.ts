@@ -21,6 +21,6 @@ export { SystemClock } from './runtime/system-clock.ts';
 export {
   VolatileActor,
   VolatileChild,
-  type VolatileChildOptions,
   type VolatileExit,
+  type VolatileKind,
 } from './runtime/volatile-actor.ts';

@@ -1,6 +1,9 @@
 /**
- * A machine as the root of a system, so that whoever runs it can end what it invoked when it threw: XState alone leaves
- * that running, its signal never aborted (statelyai/xstate#5153).
+ * A machine as the root of a system, for whoever runs it:
+ *
+ * 1. It hears of each snapshot from here, which is cheaper than an observer of it.
+ * 2. It can end what the machine invoked when the machine threw: XState alone leaves that running, its signal never
+ *    aborted (statelyai/xstate#5153).
  */
 import type {
   ActorLogic,
@@ -14,12 +17,19 @@ import type {
 
 type Scope = ActorScope<AnyMachineSnapshot, EventObject, AnyActorRef['system']>;
 
+export interface RootPort {
+  /** Told of the first snapshot when the actor starts, and of each one that follows, before its effects begin. */
+  changed: (snapshot: AnyMachineSnapshot) => void;
+}
+
 export class RootLogic implements ActorLogic<AnyMachineSnapshot, EventObject, unknown> {
   readonly #machine: AnyStateMachine;
+  readonly #port: RootPort;
   #scope: Scope | undefined;
 
-  constructor(machine: AnyStateMachine) {
+  constructor(machine: AnyStateMachine, port: RootPort) {
     this.#machine = machine;
+    this.#port = port;
   }
 
   /** Stops the children of a snapshot whose actor threw. */
@@ -30,7 +40,9 @@ export class RootLogic implements ActorLogic<AnyMachineSnapshot, EventObject, un
   }
 
   transition(snapshot: AnyMachineSnapshot, event: EventObject, scope: Scope): AnyMachineSnapshot {
-    return this.#machine.transition(snapshot, event, scope) as AnyMachineSnapshot;
+    const next = this.#machine.transition(snapshot, event, scope) as AnyMachineSnapshot;
+    if (next !== snapshot) this.#port.changed(next);
+    return next;
   }
 
   getInitialSnapshot(scope: Scope, input: unknown): AnyMachineSnapshot {
@@ -40,6 +52,7 @@ export class RootLogic implements ActorLogic<AnyMachineSnapshot, EventObject, un
 
   start(snapshot: AnyMachineSnapshot): void {
     this.#machine.start(snapshot as never);
+    this.#port.changed(snapshot);
   }
 
   getPersistedSnapshot(snapshot: AnyMachineSnapshot): Snapshot<unknown> {

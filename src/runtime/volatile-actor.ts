@@ -3,13 +3,13 @@
  * stored. After a crash it starts anew from its input. Tens of thousands of them stand in one process, so it observes its
  * root itself and keeps one closure, the alarm's.
  */
-import { type Actor, type AnyMachineSnapshot, createActor, type EventObject, type Observer } from 'xstate';
+import { type Actor, type AnyMachineSnapshot, createActor, type EventObject } from 'xstate';
 import type { RestartType } from '../../machines/supervisor.ts';
 import type { Clock } from '../core/clock.ts';
 import { type Deadlines, deadlinesOf, nearestOf } from './deadlines.ts';
 import type { MachineDefinition } from './definition.ts';
 import { effectsSettled, unsettledEffects } from './effect.ts';
-import { RootLogic } from './root-logic.ts';
+import { RootLogic, type RootPort } from './root-logic.ts';
 import type { Child, ChildExit, ChildSpec, Unstopped } from './supervisor.ts';
 
 /** How a volatile actor left by itself: what its supervisor is told. */
@@ -19,7 +19,7 @@ const none: Deadlines = Object.freeze({});
 /** The time of a deadline that was told: it stays over until its state is left. */
 const rung = Number.POSITIVE_INFINITY;
 
-export class VolatileActor implements Observer<AnyMachineSnapshot>, Child {
+export class VolatileActor implements RootPort, Child {
   readonly definition: MachineDefinition;
   readonly root: Actor<RootLogic>;
   readonly #logic: RootLogic;
@@ -34,7 +34,7 @@ export class VolatileActor implements Observer<AnyMachineSnapshot>, Child {
     this.definition = definition;
     this.#clock = clock;
     this.#random = random;
-    this.#logic = new RootLogic(definition.machine);
+    this.#logic = new RootLogic(definition.machine, this);
     this.root = createActor(this.#logic, id === undefined ? { input } : { input, id });
   }
 
@@ -64,8 +64,8 @@ export class VolatileActor implements Observer<AnyMachineSnapshot>, Child {
     return left === 0 ? [] : [{ kind: this.definition.kind, id: this.root.id, why: `${left} effects did not stop` }];
   }
 
-  /** For XState, whose observer it is: the actor is in another configuration, perhaps. */
-  next(snapshot: AnyMachineSnapshot): void {
+  /** For its logic: the actor is in another configuration, perhaps. */
+  changed(snapshot: AnyMachineSnapshot): void {
     if (!this.definition.deadlineMs || this.#seen?.value === snapshot.value) return;
     const previous = this.#seen && { snapshot: this.#seen, deadlines: this.#deadlines };
     this.#deadlines = deadlinesOf(this.definition, snapshot, this.#clock.now(), this.#random, previous);
@@ -111,11 +111,10 @@ export class VolatileActor implements Observer<AnyMachineSnapshot>, Child {
   }
 }
 
-export interface VolatileChildOptions {
-  id: string;
-  restart: RestartType;
+/** What the volatile children of one kind share. */
+export interface VolatileKind {
   definition: MachineDefinition;
-  input?: unknown;
+  restart: RestartType;
   clock: Clock;
   /** A number in [0, 1), for jitter. */
   random: () => number;
@@ -124,18 +123,22 @@ export interface VolatileChildOptions {
 /** A volatile actor as a child of a supervisor, which starts it anew from its input each time. */
 export class VolatileChild implements ChildSpec {
   readonly id: string;
-  readonly restart: RestartType;
-  readonly #options: VolatileChildOptions;
+  readonly #kind: VolatileKind;
+  readonly #input: unknown;
 
-  constructor(options: VolatileChildOptions) {
-    this.id = options.id;
-    this.restart = options.restart;
-    this.#options = options;
+  constructor(kind: VolatileKind, id: string, input?: unknown) {
+    this.id = id;
+    this.#kind = kind;
+    this.#input = input;
+  }
+
+  get restart(): RestartType {
+    return this.#kind.restart;
   }
 
   start(exited: (exit: ChildExit) => void): Child {
-    const { definition, input, clock, random } = this.#options;
-    const actor = new VolatileActor(definition, input, clock, random, this.id);
+    const { definition, clock, random } = this.#kind;
+    const actor = new VolatileActor(definition, this.#input, clock, random, this.id);
     actor.start(exited);
     return actor;
   }

@@ -100,7 +100,7 @@ test('a child that crashes is started anew from its input, in the same turn', as
   const clock = new ManualClock();
   const started: VolatileActor[] = [];
   const supervisor = new Supervisor({ name: 'lamps', clock, observe: () => undefined, random: () => 0 });
-  const child = new VolatileChild({ id: 'one', restart: 'transient', definition: lamp(), clock, random: () => 0 });
+  const child = new VolatileChild({ definition: lamp(), restart: 'transient', clock, random: () => 0 }, 'one');
   const start = child.start.bind(child);
   child.start = exited => {
     const actor = start(exited);
