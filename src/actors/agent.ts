@@ -25,6 +25,7 @@ import type { AgentParts } from './agent-parts.ts';
 import { type Cluster, joinCluster } from './cluster.ts';
 import { commandTable } from './command-table.ts';
 import { EngineRuns } from './engine-runs.ts';
+import { speaks } from './responsibility.ts';
 import { offeredKinds, runDefinitions } from './run-definitions.ts';
 import { Turns } from './turns.ts';
 import { WorkTree } from './work-tree.ts';
@@ -208,6 +209,7 @@ export class Agent {
     this.#service ??= await serveCommands(link, names, commandTable(this.parts), {
       version: this.#options.version,
       onDefect: (where, error) => this.#defect(where, error),
+      speaks: () => speaks(this.parts),
     });
   }
 

@@ -5,7 +5,14 @@ import { actorCommands } from './commands/actor-commands.ts';
 import { agentCommands } from './commands/agent-commands.ts';
 import { planCommands } from './commands/plan-commands.ts';
 import { runCommands } from './commands/run-commands.ts';
+import { startCommands } from './commands/start-commands.ts';
 
 export function commandTable(parts: AgentParts): Record<string, AnyCommand> {
-  return { ...planCommands(parts), ...runCommands(parts), ...agentCommands(parts), ...actorCommands(parts) };
+  return {
+    ...planCommands(parts),
+    ...startCommands(parts),
+    ...runCommands(parts),
+    ...agentCommands(parts),
+    ...actorCommands(parts),
+  };
 }

@@ -23,7 +23,7 @@ export interface Command<Input> {
   handle(input: Input, context: CommandContext): Promise<object>;
   /**
    * `one` (the default): of all agents one answers. `each`: every agent gets it, and those that it does not concern
-   * answer `undecided`.
+   * answer `undecided`; what is wrong with its input is answered by the one that `speaks`.
    */
   answeredBy?: 'one' | 'each';
 }
@@ -59,6 +59,8 @@ export interface CommandServiceOptions {
   version: string;
   /** Told of what a handler threw that is no answer. */
   onDefect: (command: string, error: unknown) => void;
+  /** True on the one agent that answers what every agent hears and nobody in particular is asked. Default: always. */
+  speaks?: () => Promise<boolean>;
 }
 
 export interface CommandService {
@@ -78,7 +80,7 @@ export async function serveCommands(
 ): Promise<CommandService> {
   const underWay = new Set<Promise<void>>();
   const answer = (name: string, message: Answerable) => {
-    const work = answerOne(table, name, message, options.onDefect).finally(() => underWay.delete(work));
+    const work = answerOne(table, name, message, options).finally(() => underWay.delete(work));
     underWay.add(work);
   };
   const { connection } = link;
@@ -87,13 +89,13 @@ export async function serveCommands(
     name: names.prefix,
     version: options.version,
     description: 'Reeve supervises backups',
-    queue,
+    queue: '', // none for its endpoints but as each says: an endpoint cannot leave its service's group
   });
   for (const [name, { answeredBy }] of Object.entries(table))
     service.addEndpoint(name.replaceAll('.', '-'), {
       subject: names.command(name),
       handler: (_error, message) => answer(name, message),
-      ...(answeredBy === 'each' && { queue: '' }),
+      ...(answeredBy === 'one' && { queue }),
     });
   const start = names.command('').length;
   const hear = (message: Msg) => {
@@ -137,11 +139,11 @@ async function answerOne(
   table: Readonly<Record<string, AnyCommand>>,
   name: string,
   message: Answerable,
-  onDefect: CommandServiceOptions['onDefect'],
+  { onDefect, speaks }: CommandServiceOptions,
 ): Promise<void> {
   let fields: object;
   try {
-    fields = await run(table, name, message.data);
+    fields = await run(table, name, message.data, speaks);
   } catch (error) {
     const known = error instanceof AnswerError ? error : defectOf(name, error);
     if (known !== error) onDefect(name, error);
@@ -169,12 +171,29 @@ function respond(
   }
 }
 
-async function run(table: Readonly<Record<string, AnyCommand>>, name: string, data: Uint8Array): Promise<object> {
+async function run(
+  table: Readonly<Record<string, AnyCommand>>,
+  name: string,
+  data: Uint8Array,
+  speaks: CommandServiceOptions['speaks'],
+): Promise<object> {
   const found = Object.hasOwn(table, name) ? table[name] : undefined;
   if (!found) throw unknownCommand(name, Object.keys(table));
-  const checked = found.check(parse(name, data));
-  if ('wrong' in checked) throw new AnswerError('invalid', `${name}: ${checked.wrong}`, 'correct it and send it again');
-  return checked.run({ command: name });
+  const checked = checkedInput(found, name, data);
+  if (!(checked instanceof AnswerError)) return checked.run({ command: name });
+  if (found.answeredBy === 'each' && speaks && !(await speaks())) return undecided;
+  throw checked;
+}
+
+function checkedInput(found: AnyCommand, name: string, data: Uint8Array) {
+  try {
+    const checked = found.check(parse(name, data));
+    if (!('wrong' in checked)) return checked;
+    return new AnswerError('invalid', `${name}: ${checked.wrong}`, 'correct it and send it again');
+  } catch (error) {
+    if (error instanceof AnswerError) return error;
+    throw error;
+  }
 }
 
 function parse(name: string, data: Uint8Array): object {

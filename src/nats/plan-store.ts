@@ -57,8 +57,9 @@ export class NatsPlanStore implements PlanStore {
   async delete(name: string, options: { requestId?: string } = {}): Promise<boolean> {
     let existed = false;
     await this.#documents.change(keyOf(name), now => {
-      existed ||= now?.requests.some(each => each.id === options.requestId && each.revision === null) ?? false;
-      if (!now?.plan) return undefined;
+      const isRepeat = now?.requests.some(each => each.id === options.requestId && each.revision === null) ?? false;
+      existed ||= isRepeat;
+      if (!now?.plan || isRepeat) return undefined; // a plan that was put again since is not the one that it deleted
       existed = true;
       return { plan: null, revision: now.revision + 1, requests: remember(now, options.requestId, null) };
     });

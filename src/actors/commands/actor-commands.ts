@@ -2,20 +2,29 @@
 import { z } from 'zod';
 import { printable } from '../../core/printable.ts';
 import { nameText } from '../../domain/plan.ts';
+import { runKinds } from '../../domain/run.ts';
 import { command } from '../../nats/command-service.ts';
 import { explain } from '../../runtime/explanation.ts';
 import { summaryOf } from '../../runtime/record.ts';
 import type { AgentParts } from '../agent-parts.ts';
+import { idText, unknownKind } from './lookups.ts';
 import { firstPart, recordOf, recordsOf } from './records.ts';
-import { idText, withProgress } from './run-commands.ts';
+import { withProgress } from './run-commands.ts';
 import { tellActor } from './tell-actor.ts';
 
 const kindText = z.string().regex(/^[a-z][a-z-]{0,31}$/, 'is not a kind');
 const actor = { kind: kindText, id: idText };
 const logBytesMax = 64 * 1024;
 
+/** Every kind that the wire names, also those that this version runs none of: a mistyped one is told as that. */
+const kinds = [...runKinds, 'stream', 'schedule', 'agent', 'supervisor'];
+
 export function actorCommands(parts: AgentParts) {
   const { store } = parts;
+  const knownOf = (kind: string, id: string) => {
+    refuseUnknownKind(kind);
+    return recordOf(store, kind, id);
+  };
   return {
     'actor.list': command({
       schema: z.strictObject({
@@ -28,6 +37,7 @@ export function actorCommands(parts: AgentParts) {
         cursor: z.string().regex(/^\d+$/, 'is not a cursor').optional(),
       }),
       handle: async ({ kind, state, reason, plan, agent, limit = 1_000, cursor }) => {
+        if (kind !== undefined) refuseUnknownKind(kind);
         const all = await recordsOf(store, kind);
         const wanted = all.filter(
           ({ record, revision }) =>
@@ -47,7 +57,7 @@ export function actorCommands(parts: AgentParts) {
     }),
     'actor.get': command({
       schema: z.strictObject(actor),
-      handle: async ({ kind, id }) => ({ actor: withProgress(parts, (await recordOf(store, kind, id)).record) }),
+      handle: async ({ kind, id }) => ({ actor: withProgress(parts, (await knownOf(kind, id)).record) }),
     }),
     'actor.history': command({
       schema: z.strictObject({
@@ -57,28 +67,35 @@ export function actorCommands(parts: AgentParts) {
       }),
       handle: async ({ kind, id, limit = 50, before }) => {
         const records = await store.history(kind, id, { limit, ...(before !== undefined && { before }) });
-        if (records.length === 0) await recordOf(store, kind, id);
+        if (records.length === 0) await knownOf(kind, id);
         return { records: records.map(({ record, revision }) => ({ ...record, revision })) };
       },
     }),
     'actor.explain': command({
       schema: z.strictObject({ ...actor, command: z.looseObject({ type: z.string() }).optional() }),
       handle: async ({ kind, id }) => {
-        const { record } = await recordOf(store, kind, id);
+        const { record } = await knownOf(kind, id);
         return explain(record, parts.runtime.definition(kind));
       },
     }),
     'actor.send': command({
       schema: z.strictObject({ ...actor, command: z.looseObject({ type: z.string() }) }),
-      handle: ({ kind, id, command: said }) => tellActor(parts, kind, id, said),
+      handle: async ({ kind, id, command: said }) => {
+        refuseUnknownKind(kind);
+        return await tellActor(parts, kind, id, said);
+      },
     }),
     'actor.logs': command({
       schema: z.strictObject({ ...actor, tailBytes: z.int().min(1).max(logBytesMax).optional() }),
       handle: async ({ kind, id, tailBytes = logBytesMax }) => {
-        await recordOf(store, kind, id);
+        await knownOf(kind, id);
         const text = await parts.engineRuns.stderrTail(id, tailBytes);
         return { text: text.split('\n').map(printable).join('\n') };
       },
     }),
   };
+}
+
+function refuseUnknownKind(kind: string): void {
+  if (!kinds.includes(kind)) throw unknownKind(kind, kinds);
 }

@@ -1,11 +1,11 @@
 /** Commands about agents and machines: `agent.list|drain|undrain|shutdown`, `machine.list|get`. */
 import { z } from 'zod';
-import { AnswerError } from '../../core/answer-error.ts';
-import { nearest } from '../../core/nearest.ts';
 import { commandFields } from '../../domain/commands.ts';
 import { nameText } from '../../domain/plan.ts';
 import { type AnyCommand, command } from '../../nats/command-service.ts';
 import type { AgentParts } from '../agent-parts.ts';
+import { agentAway, unknownAgent } from '../responsibility.ts';
+import { unknownKind } from './lookups.ts';
 import { tellActor } from './tell-actor.ts';
 
 const { note, requestId } = commandFields;
@@ -17,12 +17,7 @@ export function agentCommands(parts: AgentParts): Record<string, AnyCommand> {
     command({
       schema: z.strictObject({ agent: nameText, note, requestId }),
       handle: async ({ agent, ...said }) => {
-        const members = await membership.list();
-        if (!members.some(member => member.agent === agent))
-          throw unknownAgent(
-            agent,
-            members.map(each => each.agent),
-          );
+        await refuseAbsent(parts, agent);
         return await tellActor(parts, 'agent', agent, { type: `agent.${verb}`, ...said });
       },
     }),
@@ -70,20 +65,13 @@ export function agentCommands(parts: AgentParts): Record<string, AnyCommand> {
   };
 }
 
-function unknownAgent(name: string, known: string[]): AnswerError {
-  const near = nearest(name, known);
-  return new AnswerError(
-    'not-found',
-    `there is no agent ${name}`,
-    near ? `did you mean ${near}?` : `known: ${known.join(', ')}`,
-  );
-}
-
-function unknownKind(kind: string, known: string[]): AnswerError {
-  const near = nearest(kind, known);
-  return new AnswerError(
-    'not-found',
-    `there is no kind ${JSON.stringify(kind)}`,
-    near ? `did you mean ${near}?` : `known: ${known.join(', ')}`,
-  );
+/** A command that an absent agent found in its mailbox when it comes back would be a surprise then. */
+async function refuseAbsent({ config, membership, store }: AgentParts, agent: string): Promise<void> {
+  if (agent === config.name) return;
+  const members = await membership.list();
+  const member = members.find(each => each.agent === agent);
+  if (member?.alive) return;
+  if (member || (await store.read('agent', agent))) throw agentAway(agent);
+  const names = new Set([config.name, ...members.map(each => each.agent)]);
+  throw unknownAgent(agent, [...names].sort());
 }

@@ -9,22 +9,32 @@ import { policyOf } from '../../domain/policy.ts';
 import { command } from '../../nats/command-service.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { checkAllowed, repositoryOf } from '../places.ts';
+import { agentsThatLive, answerPlaced } from '../responsibility.ts';
+import { planOf, unknownPlan } from './lookups.ts';
 import { recordsOf } from './records.ts';
 
 const requestId = commandFields.requestId;
+/** Most of what hangs on a plan that a refusal lists; the rest is counted. */
+const listedMax = 20;
 
 export function planCommands(parts: AgentParts) {
   const { plans } = parts;
   return {
     'plan.put': command({
       schema: planSchema.extend({ requestId, dryRun: z.boolean().optional() }),
-      handle: async ({ requestId, dryRun, ...plan }) => {
-        await refuseImpossible(plan, parts);
-        const warnings = await warningsOf(plan, parts);
-        if (dryRun) return { name: plan.name, revision: (await plans.get(plan.name))?.revision ?? 0, warnings };
-        const { revision } = await plans.put(plan, requestId === undefined ? {} : { requestId });
-        return { name: plan.name, revision, warnings };
-      },
+      answeredBy: 'each',
+      handle: ({ requestId, dryRun, ...plan }) =>
+        answerPlaced(
+          parts,
+          async () => ({ plan }),
+          async () => {
+            await refuseImpossible(plan, parts);
+            const warnings = await warningsOf(plan, parts);
+            if (dryRun) return { name: plan.name, revision: (await plans.get(plan.name))?.revision ?? 0, warnings };
+            const { revision } = await plans.put(plan, requestId === undefined ? {} : { requestId });
+            return { name: plan.name, revision, warnings };
+          },
+        ),
     }),
     'plan.get': command({
       schema: z.strictObject({ name: nameText }),
@@ -55,24 +65,13 @@ export function planCommands(parts: AgentParts) {
           throw new AnswerError(
             'conflict',
             `plan ${name} cannot be deleted: ${hanging.join('; ')}`,
-            'end them first; keepBackups leaves its backups where they are',
+            'end what runs first; keepBackups leaves its backups where they are',
           );
-        if (!(await plans.delete(name, requestId === undefined ? {} : { requestId }))) throw unknownPlan(name);
-        return {};
+        if (await plans.delete(name, requestId === undefined ? {} : { requestId })) return {};
+        throw await unknownPlan(parts, name);
       },
     }),
   };
-}
-
-/** The plan of a name; `not-found` where there is none. */
-export async function planOf(parts: AgentParts, name: string) {
-  const stored = await parts.plans.get(name);
-  if (!stored) throw unknownPlan(name);
-  return stored;
-}
-
-function unknownPlan(name: string): AnswerError {
-  return new AnswerError('not-found', `there is no plan ${name}`, 'see them with: reeve plan list');
 }
 
 async function refuseImpossible(plan: Plan, parts: AgentParts): Promise<void> {
@@ -82,17 +81,13 @@ async function refuseImpossible(plan: Plan, parts: AgentParts): Promise<void> {
       `plan ${plan.name}: onDrain detach needs engines that outlive their agent, which this version does not have: an engine process ends with its agent`,
       'use suspend (the default), finish or cancel',
     );
-  const agent = plan.placement && 'agent' in plan.placement ? plan.placement.agent : undefined;
-  if (agent !== undefined && agent !== parts.config.name) {
-    const members = await parts.membership.list();
-    if (!members.some(member => member.agent === agent))
-      throw new AnswerError(
-        'invalid',
-        `plan ${plan.name}: there is no agent ${agent}`,
-        `known: ${members.map(each => each.agent).join(', ')}`,
-      );
-    return;
-  }
+  const living = plan.placement ? [] : await agentsThatLive(parts);
+  if (living.length > 1)
+    throw new AnswerError(
+      'invalid',
+      `plan ${plan.name}: placement: is missing, and ${living.length} agents live: ${living.join(', ')}`,
+      `say where it runs, for example placement: { agent: ${living[0]} }`,
+    );
   checkAllowed(parts.config, 'read', plan.engine.path);
   repositoryOf(plan, parts.config);
 }
@@ -123,7 +118,7 @@ function dirnameOf(path: string): string {
 async function hangingOn(parts: AgentParts, plan: string, keepBackups: boolean): Promise<string[]> {
   const running = (await recordsOf(parts.store)).filter(({ record }) => !record.final && record.context.plan === plan);
   const hanging = running.map(({ record }) => `${record.kind} ${record.id} is ${record.state}`);
-  if (keepBackups) return hanging;
-  const backups = await parts.catalog.list(plan);
-  return backups.length > 0 ? [...hanging, `it has ${backups.length} backups, the newest ${backups[0]?.id}`] : hanging;
+  const backups = keepBackups ? [] : await parts.catalog.list(plan);
+  const all = [...hanging, ...backups.map(({ id }) => `backup ${id} can be restored`)];
+  return all.length <= listedMax ? all : [...all.slice(0, listedMax), `and ${all.length - listedMax} more`];
 }

@@ -1,0 +1,206 @@
+/**
+ * Commands that start runs: `backup.start`, `restore.start`, `verify.start`. Every agent hears them, and the one that the
+ * plan's placement gives starts the run, for runs are bound to their agent.
+ */
+import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import type { RunInput } from '../../../machines/backup.ts';
+import { AnswerError } from '../../core/answer-error.ts';
+import type { CatalogEntry } from '../../domain/catalog.ts';
+import { commandFields } from '../../domain/commands.ts';
+import { absolutePath, nameText, type Plan } from '../../domain/plan.ts';
+import { policyOf } from '../../domain/policy.ts';
+import type { RunContext } from '../../domain/run.ts';
+import { runIdOfRequest, runIdOfTime } from '../../domain/run-id.ts';
+import { type AnyCommand, command } from '../../nats/command-service.ts';
+import type { AgentParts } from '../agent-parts.ts';
+import { OneAtATime } from '../one-at-a-time.ts';
+import { checkAllowed, repositoryOf } from '../places.ts';
+import { agentsThatLive, answerPlaced } from '../responsibility.ts';
+import { type OfferedKind, offeredKinds } from '../run-definitions.ts';
+import { idText, planOf, planOrBackups } from './lookups.ts';
+import { recordsOf } from './records.ts';
+
+const { note, requestId } = commandFields;
+const ofBackupOrPlan = { backup: idText.optional(), plan: nameText.optional(), note, requestId };
+
+interface Said {
+  note?: string | undefined;
+  requestId?: string | undefined;
+}
+type OfBackupOrPlan = Said & { backup?: string | undefined; plan?: string | undefined };
+
+/** A backup to work on, with the plan that says how. */
+interface RestorePoint {
+  entry: CatalogEntry;
+  plan: Plan;
+  revision: number;
+}
+
+export function startCommands(parts: AgentParts): Record<string, AnyCommand> {
+  const plansInTurn = new OneAtATime();
+  return {
+    'backup.start': command({
+      schema: z.strictObject({ plan: nameText, dryRun: z.boolean().optional(), note, requestId }),
+      answeredBy: 'each',
+      handle: input =>
+        answerPlaced(
+          parts,
+          () => planOf(parts, input.plan),
+          found => plansInTurn.run(input.plan, () => startBackup(parts, found, input)),
+        ),
+    }),
+    'restore.start': command({
+      schema: z
+        .strictObject({
+          ...ofBackupOrPlan,
+          at: z.literal('latest', 'must be latest: this version restores whole backups').optional(),
+          to: absolutePath,
+          on: nameText.optional(),
+          include: z.array(z.string().min(1)).max(1_000).optional(),
+          dryRun: z.boolean().optional(),
+        })
+        .refine(oneOfTwo, 'needs either backup or plan'),
+      answeredBy: 'each',
+      handle: input =>
+        answerPlaced(
+          parts,
+          async () => ({ ...(await restorePoint(parts, input)), on: input.on }),
+          found => startRestore(parts, found, input),
+        ),
+    }),
+    'verify.start': command({
+      schema: z.strictObject(ofBackupOrPlan).refine(oneOfTwo, 'needs either backup or plan'),
+      answeredBy: 'each',
+      handle: input =>
+        answerPlaced(
+          parts,
+          () => restorePoint(parts, input),
+          async found => {
+            await refuseUnplaced(parts, found.plan, 'put the plan again with a placement');
+            const restore = { backup: found.entry.id, to: '', include: [] };
+            return await startRun(parts, 'verify', { ...found, restore }, input);
+          },
+        ),
+    }),
+  };
+}
+
+async function startBackup(
+  parts: AgentParts,
+  found: { plan: Plan; revision: number },
+  input: Said & { dryRun?: boolean | undefined },
+): Promise<object> {
+  const { plan } = found;
+  await refuseUnplaced(parts, plan, 'put the plan again with a placement');
+  const asked = input.requestId;
+  const isRepeat =
+    asked !== undefined && (await parts.store.read('backup', runIdOfRequest(plan.name, asked))) !== undefined;
+  const joined = isRepeat ? undefined : await joinedOrRefused(parts, plan);
+  if (joined !== undefined) return { id: joined };
+  if (input.dryRun) return {};
+  return await startRun(parts, 'backup', { ...found, restore: null }, input);
+}
+
+/**
+ * What a run of the plan that is not over means for a new one: the id to join; nothing where the new one may queue behind
+ * it. Only its own agent has the queue, so behind another agent's run there is no place.
+ */
+async function joinedOrRefused(parts: AgentParts, plan: Plan): Promise<string | undefined> {
+  const { ifRunning } = policyOf(plan);
+  const running = (await recordsOf(parts.store, 'backup'))
+    .map(({ record }) => record)
+    .filter(record => !record.final && record.context.plan === plan.name);
+  const elsewhere = running.find(record => record.context.agent !== parts.config.name);
+  const inTheWay = ifRunning === 'queue' ? elsewhere : running[0];
+  if (!inTheWay) return undefined;
+  if (ifRunning === 'join') return inTheWay.id;
+  const where = inTheWay === elsewhere ? ` on agent ${String(inTheWay.context.agent)}` : '';
+  throw new AnswerError(
+    'conflict',
+    `backup ${inTheWay.id} of plan ${plan.name} is ${inTheWay.state}${where}`,
+    ifRunning === 'queue'
+      ? 'runs of one plan never overlap: wait for it or cancel it'
+      : 'wait for it or cancel it; ifRunning: queue would wait, join would answer it',
+  );
+}
+
+async function startRestore(
+  parts: AgentParts,
+  found: RestorePoint & { on: string | undefined },
+  input: Said & { to: string; include?: string[] | undefined; dryRun?: boolean | undefined },
+): Promise<object> {
+  const { entry, plan } = found;
+  if (found.on === undefined)
+    await refuseUnplaced(parts, plan, 'name the agent to restore on (`on`, or --on in the command line)');
+  checkAllowed(parts.config, 'restore', input.to);
+  repositoryOf(plan, parts.config);
+  if (input.dryRun) return { base: entry.id, logs: [], reachableEnd: entry.completedAt, bytes: entry.bytes };
+  const restore = { backup: entry.id, to: input.to, include: input.include ?? [] };
+  return await startRun(parts, 'restore', { ...found, restore }, input);
+}
+
+/** A plan that does not say where it belongs belongs to the only agent; of several, nobody knows which has its source. */
+async function refuseUnplaced(parts: AgentParts, plan: Plan, hint: string): Promise<void> {
+  const living = plan.placement ? [] : await agentsThatLive(parts);
+  if (living.length < 2) return;
+  const message = `plan ${plan.name} has no placement, and ${living.length} agents live: ${living.join(', ')}`;
+  throw new AnswerError('refused', message, hint);
+}
+
+async function restorePoint(parts: AgentParts, { backup, plan }: OfBackupOrPlan): Promise<RestorePoint> {
+  const entry = backup === undefined ? await newestOf(parts, plan as string) : await parts.catalog.get(backup);
+  if (!entry)
+    throw new AnswerError('not-found', `there is no backup ${backup}`, 'see what can be restored with: reeve backups');
+  const stored = await parts.plans.get(entry.plan);
+  if (stored) return { entry, ...stored };
+  const run = await parts.store.read('backup', entry.id);
+  const context = run?.record.context as unknown as RunContext | undefined;
+  if (context) return { entry, plan: context.document, revision: context.planRevision };
+  throw new AnswerError(
+    'not-found',
+    `the plan ${entry.plan} of backup ${entry.id} is gone`,
+    `restore it offline: reeve restore --repository ${entry.repository} ${entry.id} --to DIR`,
+  );
+}
+
+async function newestOf(parts: AgentParts, plan: string): Promise<CatalogEntry> {
+  const [newest] = await planOrBackups(parts, plan);
+  if (newest) return newest;
+  throw new AnswerError('not-found', `plan ${plan} has no backup yet`, `make one with: reeve backup ${plan}`);
+}
+
+async function startRun(
+  parts: AgentParts,
+  kind: OfferedKind,
+  { plan, revision, restore }: { plan: Plan; revision: number } & Pick<RunInput, 'restore'>,
+  { note: words, requestId: request }: Said,
+): Promise<{ id: string }> {
+  const id =
+    request === undefined
+      ? runIdOfTime(plan.name, parts.clock.now(), randomBytes(3).toString('hex'))
+      : runIdOfRequest(plan.name, request);
+  if (request !== undefined) await refuseOtherKinds(parts, kind, id, request);
+  const input = {
+    id,
+    task: kind,
+    agent: parts.config.name,
+    document: plan,
+    planRevision: revision,
+    policy: policyOf(plan),
+    restore,
+  };
+  await parts.runtime.start(kind, id, { input, note: words, requestId: request });
+  return { id };
+}
+
+/** Ids are unique over all kinds of runs, and a request names one. */
+async function refuseOtherKinds(parts: AgentParts, kind: OfferedKind, id: string, request: string): Promise<void> {
+  for (const other of offeredKinds)
+    if (other !== kind && (await parts.store.read(other, id)))
+      throw new AnswerError('conflict', `the requestId ${request} was used for ${other} ${id}`, 'use one a request');
+}
+
+function oneOfTwo({ backup, plan }: OfBackupOrPlan): boolean {
+  return (backup === undefined) !== (plan === undefined);
+}

@@ -1,0 +1,64 @@
+/**
+ * Placement: which agent a plan's runs belong to. Pure: every agent that sees the same members comes to the same answer,
+ * so that of all agents that hear a command exactly one takes it, and nobody has to be asked.
+ */
+import { createHash } from 'node:crypto';
+import type { Plan } from './plan.ts';
+
+/** What placement asks of an agent. */
+export interface Candidate {
+  agent: string;
+  labels: Readonly<Record<string, string>>;
+  /** Within its lease. */
+  alive: boolean;
+}
+
+/** `self`: this agent takes it. `other`: another one does. `nobody`: no agent can, and `self` is the one to say why. */
+export type Responsibility =
+  | { whose: 'self' | 'other' }
+  | { whose: 'nobody'; why: 'away' | 'unknown'; agent: string }
+  | { whose: 'nobody'; why: 'unmatched' };
+
+/**
+ * Whose a plan is: the agent that its placement names; else, of the alive ones that match its labels (or of all), the one
+ * that rendezvous hashing of its name gives. Where there is none, it is the spokesman who answers, and the others leave
+ * it to that one.
+ */
+export function responsibleFor(
+  plan: Pick<Plan, 'name' | 'placement'>,
+  members: readonly Candidate[],
+  self: string,
+): Responsibility {
+  const { placement = { any: true } } = plan;
+  if ('agent' in placement) return ofAgent(placement.agent, members, self);
+  const labels = 'labels' in placement ? Object.entries(placement.labels) : [];
+  const matching = aliveOf(members).filter(member => labels.every(([key, value]) => member.labels[key] === value));
+  const first = matching.sort((one, other) => (rank(plan.name, one.agent) < rank(plan.name, other.agent) ? -1 : 1))[0];
+  if (first) return { whose: first.agent === self ? 'self' : 'other' };
+  return isSpokesman(members, self) ? { whose: 'nobody', why: 'unmatched' } : { whose: 'other' };
+}
+
+/** Whose the work is that only the agent of this name can do. */
+export function ofAgent(agent: string, members: readonly Candidate[], self: string): Responsibility {
+  const named = members.find(member => member.agent === agent);
+  if (named?.alive) return { whose: agent === self ? 'self' : 'other' };
+  if (!isSpokesman(members, self)) return { whose: 'other' };
+  return { whose: 'nobody', why: named ? 'away' : 'unknown', agent };
+}
+
+/** True for the one of the alive agents that answers what concerns none in particular: the one whose name is least. */
+export function isSpokesman(members: readonly Candidate[], self: string): boolean {
+  const [least] = aliveOf(members)
+    .map(member => member.agent)
+    .sort();
+  return least === self;
+}
+
+function aliveOf(members: readonly Candidate[]): Candidate[] {
+  return members.filter(member => member.alive);
+}
+
+/** Rendezvous hashing: when an agent comes or goes, only what it had, or gets, changes hands. */
+function rank(plan: string, agent: string): string {
+  return createHash('sha256').update(`${plan}\0${agent}`).digest('hex');
+}
