@@ -206,10 +206,11 @@ export class Runtime {
       this.#running.set(key, actor);
       actor.watch(() => this.#purger.note(actor.record));
       actor.start();
-      if (isNew && run === begin) this.#mailRoom.handOver(held, actor);
+      const isCreated = isNew && run === begin;
+      if (isCreated) this.#mailRoom.handOver(held, actor);
       else void this.#mailRoom.catchUp(held, actor);
-      if (definition.returnedEvent && actor.record.event === 'actor.adopted')
-        tellIfTaken(actor, { type: definition.returnedEvent });
+      // Also where its record is this incarnation's own: the agent was drained, and goes on.
+      if (definition.returnedEvent && !isCreated) tellIfTaken(actor, { type: definition.returnedEvent });
       return { drain: deadline => this.#drainOne(actor, deadline) };
     };
     const launched = supervisor.add({ id: key, restart: 'transient', start }).then(() => this.#running.get(key));
