@@ -1,5 +1,6 @@
 /** The end of an agent by a signal, NATS being there. */
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { tellMeasured } from '../support/measured.ts';
 import { holesIn, statesOf, World } from '../support/world.ts';
 
@@ -48,4 +49,96 @@ test('SIGTERM ends an agent with 0 whose engine is stopped, and leaves no proces
   await world.runAgent();
   expect(await world.ending(id)).toMatchObject({ state: 'completed' });
   expect(statesOf(await world.history(id)).slice(0, 6)).toEqual(suspended);
+});
+
+test('a second SIGTERM ends at once an agent whose engine takes its time to stop, and the backup goes on at the next start', async () => {
+  world.fill(60, 1_000_000);
+  // Its engine stands still again at each chunk, so it does not come to its end when asked politely.
+  const agent = await world.runAgent({ env: { REEVE_FAILPOINTS: 'chunk.before-rename=stop' } });
+  await world.plan('docs');
+  const id = await world.start('docs');
+  await world.stoppedEngine();
+  agent.signal('SIGTERM');
+  await world.reached(id, ({ state }) => state === 'draining.suspending');
+  const { status, tookMs } = await agent.terminate();
+  tellMeasured('a second SIGTERM, to the exit', tookMs);
+  expect(status).toBe(1);
+  expect(tookMs).toBeLessThan(1_000);
+  await eventually('no process', () => world.processes().length === 0, 1_000);
+
+  await world.runAgent();
+  expect(await world.ending(id)).toMatchObject({ state: 'completed' });
+  expect(holesIn(await world.history(id))).toEqual([]);
+});
+
+describe('a plan whose onDrain is', () => {
+  test('cancel has its backup cancelled by the drain', async () => {
+    world.fill(10, 1_000_000);
+    const agent = await world.runAgent({ env: { REEVE_FAILPOINTS: 'chunk.before-rename=stop@5' } });
+    await world.plan('docs', { onDrain: 'cancel' });
+    const id = await world.start('docs');
+    await world.stoppedEngine();
+    expect((await agent.terminate()).status).toBe(0);
+    expect(world.processes()).toEqual([]);
+    expect(world.temporary()).toEqual([]);
+    await world.runAgent();
+    const record = await world.record(id);
+    expect(record).toMatchObject({ state: 'cancelled', final: true, context: { reason: 'drain-cancelled' } });
+    expect(await world.listed()).toEqual([]);
+  });
+
+  test('finish lets a backup complete that can', async () => {
+    world.fill(10, 1_000_000);
+    const agent = await world.runAgent({ env: { REEVE_FAILPOINTS: 'chunk.before-rename=stop@5' } });
+    await world.plan('docs', { onDrain: 'finish' });
+    const id = await world.start('docs');
+    const { pid } = await world.stoppedEngine();
+    agent.signal('SIGTERM');
+    await world.reached(id, ({ state }) => state === 'draining.finishing');
+    process.kill(pid, 'SIGCONT');
+    expect((await agent.ended).status).toBe(0);
+    expect(world.processes()).toEqual([]);
+    await world.runAgent();
+    expect(await world.record(id)).toMatchObject({ state: 'completed', final: true });
+    expect(await world.catalogued()).toEqual([id]);
+  });
+
+  test('detach is refused, with the reason and what to use instead', async () => {
+    await world.runAgent();
+    const engine = { type: 'files', path: world.source };
+    const plan = { name: 'docs', engine, repository: { path: world.repository }, onDrain: 'detach' };
+    const { code, message, hint } = await world.refusal('plan.put', plan);
+    expect(code).toBe('invalid');
+    expect(message).toContain('an engine process ends with its agent');
+    expect(hint).toContain('suspend');
+    expect((await world.ask('plan.list')).plans).toEqual([]);
+  });
+});
+
+test('agent.drain leaves the process alive, drained and refusing starts; agent.undrain resumes; agent.shutdown ends it with 0', async () => {
+  world.fill(10, 1_000_000);
+  const agent = await world.runAgent({ env: { REEVE_FAILPOINTS: 'chunk.before-rename=stop@9' } });
+  await world.plan('docs');
+  const id = await world.start('docs');
+  await world.stoppedEngine();
+  await world.ask('agent.drain', { agent: 'here', note: 'new disk' });
+  await world.reached(id, ({ state }) => state === 'suspended');
+  const drained = await world.reached('here', ({ state }) => state === 'draining.empty', 'agent');
+  expect(drained.context).toMatchObject({ report: { stopped: 1, unstopped: [] } });
+  expect(world.engines()).toEqual([]);
+  const mode = async () => ((await world.ask('agent.list')).agents as { mode: string }[])[0]?.mode;
+  await eventually('the mode draining', async () => (await mode()) === 'draining');
+  expect(await world.refusal('backup.start', { plan: 'docs' })).toMatchObject({
+    code: 'refused',
+    message: expect.stringContaining('draining'),
+  });
+
+  await world.ask('agent.undrain', { agent: 'here' });
+  await eventually('the mode running', async () => (await mode()) === 'running');
+  // What it stored before the drain is found again, so the engine gets past the place where it stood still.
+  expect(await world.ending(id)).toMatchObject({ state: 'completed' });
+
+  await world.ask('agent.shutdown', { agent: 'here' });
+  expect(await agent.ended).toMatchObject({ status: 0, stderr: '' });
+  expect(world.processes()).toEqual([]);
 });

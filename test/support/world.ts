@@ -27,6 +27,7 @@ export class World {
   readonly data: string;
   readonly #clients = new Map<number, Promise<Client>>();
   readonly #agents: TestAgent[] = [];
+  readonly #cleaning: (() => void)[] = [];
 
   static async open(): Promise<World> {
     return new World(await startNatsServer());
@@ -46,7 +47,13 @@ export class World {
     await Promise.all(this.#agents.map(agent => agent.kill()));
     for (const { pid } of this.processes()) killIfThere(pid);
     await this.server.stop();
+    for (const clean of this.#cleaning) clean();
     rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  /** Calls `clean` at the end, when no process of the world is left. */
+  onClose(clean: () => void): void {
+    this.#cleaning.push(clean);
   }
 
   /** Starts an agent and resolves when it answers commands. Its engines are named by the world's directory, too. */
