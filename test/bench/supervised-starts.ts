@@ -1,0 +1,107 @@
+/** How fast actors in memory start under a supervisor, what each takes, and how fast they stop in order. */
+import { createActor } from 'xstate';
+import { Supervisor } from '../../src/runtime/supervisor.ts';
+import { SystemClock } from '../../src/runtime/system-clock.ts';
+import { VolatileChild } from '../../src/runtime/volatile-actor.ts';
+import { lamp } from './lamp.ts';
+import { heapBytes, inTurns, median, ms, percent, type Row, rate, timed } from './measure.ts';
+
+const count = 10_000;
+const rounds = 12;
+
+async function supervised(many: number) {
+  const clock = new SystemClock();
+  const supervisor = new Supervisor({ name: 'lamps', clock, observe: () => undefined, random: Math.random });
+  const kind = { definition: lamp, restart: 'permanent', clock, random: Math.random } as const;
+  const tookMs = await timed(async () => {
+    for (let n = 0; n < many; n += 1) await supervisor.add(new VolatileChild(kind, `lamp-${n}`, { room: 'hall' }));
+  });
+  return { supervisor, clock, tookMs };
+}
+
+function bare(many: number) {
+  const start = performance.now();
+  const actors = Array.from({ length: many }, (_, n) =>
+    createActor(lamp.machine, { input: { room: 'hall' }, id: `lamp-${n}` }).start(),
+  );
+  return { actors, tookMs: performance.now() - start };
+}
+
+async function startMs(many: number): Promise<number> {
+  const { supervisor, clock, tookMs } = await supervised(many);
+  await supervisor.drain(clock.now() + 60_000);
+  clock.close();
+  return tookMs;
+}
+
+async function stopMs(): Promise<number> {
+  const { supervisor, clock } = await supervised(count);
+  const tookMs = await timed(() => supervisor.drain(clock.now() + 60_000));
+  clock.close();
+  return tookMs;
+}
+
+function bareStopMs(): number {
+  const { actors } = bare(count);
+  const start = performance.now();
+  for (const actor of actors.reverse()) actor.stop();
+  return performance.now() - start;
+}
+
+async function heapEach(): Promise<{ own: number; bare: number }> {
+  const before = heapBytes();
+  const { actors } = bare(count);
+  const withBare = heapBytes();
+  actors.length = 0;
+  const between = heapBytes();
+  const { supervisor, clock } = await supervised(count);
+  const withOwn = heapBytes();
+  await supervisor.drain(clock.now() + 60_000);
+  clock.close();
+  return { own: (withOwn - between) / count, bare: (withBare - before) / count };
+}
+
+export async function run(): Promise<Row[]> {
+  const starts = await inTurns(rounds, { own: () => startMs(count), bare: () => bare(count).tookMs });
+  const [own, anchor] = [median(starts.own), median(starts.bare)];
+  const heap = await heapEach();
+  const sizes = await inTurns(5, { few: () => startMs(1_000), many: () => startMs(50_000) });
+  const [few, many] = [median(sizes.few), median(sizes.many)];
+  const growth = many / 50 / few;
+  const stops = await inTurns(5, { own: stopMs, bare: async () => bareStopMs() });
+  const stop = median(stops.own);
+  return [
+    {
+      figure: '10,000 supervised actors with a deadline each, start',
+      value: rate(count, own),
+      anchor: `bare createActor().start() ${rate(count, anchor)}`,
+      ratio: percent(anchor / own),
+      target: '>= 80 %',
+      met: anchor / own >= 0.8,
+    },
+    {
+      figure: 'heap of each',
+      value: `${(heap.own / 1_000).toFixed(1)} kB`,
+      anchor: `bare ${(heap.bare / 1_000).toFixed(1)} kB`,
+      ratio: percent(heap.own / heap.bare),
+      target: '<= 6 kB',
+      met: heap.own <= 6_000,
+    },
+    {
+      figure: 'start of 50,000',
+      value: rate(50_000, many),
+      anchor: `of 1,000 ${rate(1_000, few)}`,
+      ratio: `${percent(growth)} of its time each`,
+      target: '<= 125 %',
+      met: growth <= 1.25,
+    },
+    {
+      figure: '10,000 stopped in order, last first',
+      value: ms(stop),
+      anchor: `bare stop() ${ms(median(stops.bare))}`,
+      ratio: percent(stop / median(stops.bare)),
+      target: '<= 300 ms',
+      met: stop <= 300,
+    },
+  ];
+}
