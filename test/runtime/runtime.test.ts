@@ -289,11 +289,19 @@ test('an actor that is being created when all are drained does not run on', asyn
   expect(await stateOf(host)).toBe('closed');
 });
 
-test('a restored actor is told that an agent runs it again, where its state takes that', async () => {
+test('a restored actor is told that an agent runs it again, by another incarnation or by one that was drained', async () => {
   const host = memoryHost();
-  await agent(host).runtime.start('door', 'front', { input: {} });
-  const second = memoryHost(host, 'second');
-  const { runtime } = agent(second, { ...door(), returnedEvent: 'door.open' });
-  await runtime.adoptAll(() => true);
+  const definition = { ...door(), returnedEvent: 'door.open' };
+  const first = agent(host, definition);
+  await first.runtime.start('door', 'front', { input: {} });
+  await first.supervisor.drain(host.clock.now() + 1_000);
+  expect(await stateOf(host)).toBe('closed');
+  const { clock, observe, random } = host;
+  first.runtime.define(definition, new Supervisor({ name: 'again', clock, observe, random }));
+  expect(await first.runtime.adoptAll(() => true)).toBe(1);
   await eventually('it opened', async () => (await stateOf(host)) === 'open');
+  await first.runtime.start('door', 'back', { input: {} });
+  const { runtime } = agent(memoryHost(host, 'second'), definition);
+  await runtime.adoptAll(({ id }) => id === 'back');
+  await eventually('it opened', async () => (await stateOf(host, 'back')) === 'open');
 });
