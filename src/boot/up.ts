@@ -1,37 +1,54 @@
 /**
  * `reeve up`: everything on this machine with one command. A nats-server (its own, unless one is named), an agent, a plan
  * for a directory and its first backup with a live bar; then it stays until Ctrl-C, which drains the agent and stops the
- * server last.
+ * server last. One process at a time has a data directory: a second one would end the server under the first.
  */
 import { createWriteStream, existsSync } from 'node:fs';
-import { mkdir, realpath, stat } from 'node:fs/promises';
+import { access, constants, mkdir, realpath, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { type Agent, startAgent } from '../actors/agent.ts';
 import type { Environment, UpOptions } from '../cli/environment.ts';
 import { exitStatus } from '../cli/exit-status.ts';
-import { nextSteps } from '../cli/next-steps.ts';
-import { endingLines } from '../cli/run-follow.ts';
-import { stateDirectory } from '../cli/state-directory.ts';
-import { waitForEnd } from '../cli/wait.ts';
 import { AnswerError } from '../core/answer-error.ts';
 import { FailureError } from '../core/failure.ts';
 import { isName, nameLengthMax } from '../core/ids.ts';
 import { printable } from '../core/printable.ts';
 import { agentConfigOf } from '../domain/agent-config.ts';
-import type { Plan } from '../domain/plan.ts';
-import { type Client, connectClient } from '../nats/client.ts';
+import { connectClient } from '../nats/client.ts';
 import { type EmbeddedServer, startEmbedded } from '../nats-server/embedded.ts';
 import { findNatsServer } from '../nats-server/find.ts';
+import { withStartLock } from '../nats-server/start-lock.ts';
 import { createLog } from '../telemetry/log.ts';
 import { onStopSignals } from './agent-process.ts';
+import { firstBackup } from './first-backup.ts';
+
+type Source = { path: string; exclude: string[] };
 
 export async function up(options: UpOptions, environment: Environment): Promise<number> {
-  const say = (...lines: string[]) => environment.stderr.write(`${lines.join('\n')}\n`);
   const source = await sourceOf(options.path);
-  await mkdir(options.data, { recursive: true, mode: 0o700 });
+  await makeData(options.data);
+  let isOurs = false;
+  try {
+    return await withStartLock(options.data, { withinMs: 300 }, () => {
+      isOurs = true;
+      return bringUp(source, options, environment);
+    });
+  } catch (error) {
+    if (isOurs || !(error instanceof FailureError && error.failure.code === 'nats-server-busy')) throw error;
+    throw new AnswerError(
+      'conflict',
+      `another reeve up has the data directory ${options.data}`,
+      'use that one, end it with Ctrl-C, or name another directory with --data',
+      { cause: error },
+    );
+  }
+}
+
+async function bringUp(source: Source, options: UpOptions, environment: Environment): Promise<number> {
+  const say = (...lines: string[]) => environment.stderr.write(`${lines.join('\n')}\n`);
   const logPath = join(options.data, 'reeve.log');
   const file = createWriteStream(logPath, { flags: 'a', mode: 0o600 });
   const log = createLog({ destination: file });
@@ -56,7 +73,7 @@ export async function up(options: UpOptions, environment: Environment): Promise<
     const url = server?.url ?? (options.nats as string);
     const config = agentConfigOf({
       name: agentName(),
-      data: join(options.data, 'agent'),
+      data: options.data, // all that lies in it is never backed up
       nats: {
         servers: url.split(',').map(each => each.trim()),
         prefix: options.prefix,
@@ -72,21 +89,28 @@ export async function up(options: UpOptions, environment: Environment): Promise<
       waited = true;
     };
     agent = await startAgent({ config, version: environment.version, observe: log.observe, waiting }, stopping.signal);
+    void agent.ended.then(() => stopping.abort(new Error('the agent ended')));
     say(`agent ${config.name} runs; its log is ${logPath}`);
     const client = await connectClient({ url, prefix: options.prefix, creds: options.creds, ca: options.ca });
     try {
-      await firstBackup({ client, source, options, environment, say, stopping: stopping.signal });
+      await firstBackup({
+        client,
+        agent: config.name,
+        source,
+        options,
+        environment,
+        say,
+        stopping: stopping.signal,
+      });
     } finally {
       await client.close();
     }
     if (!stopping.signal.aborted) say('', 'Reeve stays up; Ctrl-C drains and ends it.');
     return await agent.ended;
   } catch (error) {
-    if (agent && !(error instanceof Error && stopping.signal.aborted)) {
-      agent.shutdown('the first backup could not be started');
-      await agent.ended;
-    }
-    if (stopping.signal.aborted) return exitStatus.done;
+    if (stopping.signal.aborted) return agent ? await agent.ended : exitStatus.done;
+    agent?.shutdown('the first backup could not be started');
+    await agent?.ended;
     if (error instanceof FailureError)
       throw new AnswerError('unavailable', error.message, error.failure.hint, { cause: error });
     throw error;
@@ -109,48 +133,8 @@ async function ownServer(
   return server;
 }
 
-interface FirstBackup {
-  client: Client;
-  source: { path: string; exclude: string[] };
-  options: UpOptions;
-  environment: Environment;
-  say: (...lines: string[]) => void;
-  stopping: AbortSignal;
-}
-
-async function firstBackup({ client, source, options, environment, say, stopping }: FirstBackup): Promise<void> {
-  const repository = join(options.data, 'repository');
-  const plan: Plan = {
-    name: planName(source.path),
-    engine: { type: 'files', path: source.path, ...(source.exclude.length > 0 && { exclude: source.exclude }) },
-    repository: { path: repository },
-    ...(process.getuid?.() !== 0 && { tolerate: { unreadable: 'any' as const } }),
-  };
-  const { warnings } = await client.request('plan.put', plan);
-  for (const warning of Array.isArray(warnings) ? warnings : []) say(`warning: ${printable(String(warning))}`);
-  say(`backing up ${printable(source.path)} into ${printable(repository)}`);
-  const { id } = await client.request('backup.start', { plan: plan.name, note: 'reeve up' });
-  const waited = await waitForEnd(client, { kind: 'backup', id: String(id) }, environment, {
-    timeoutMs: undefined,
-    label: plan.name,
-  });
-  if (waited.ended) say(...endingLines(waited.ended));
-  if (stopping.aborted) return;
-  const completed = waited.ended?.state === 'completed' || waited.ended?.state === 'partial';
-  const { variables, home, platform } = environment;
-  const findsIt = options.nats === undefined && options.data === stateDirectory(platform, home, variables);
-  const steps = nextSteps({
-    plan: plan.name,
-    backup: completed ? String(id) : undefined,
-    repository,
-    nats: findsIt ? undefined : client.shownUrl,
-    command: variables.npm_lifecycle_event === undefined ? 'reeve' : 'npx reeve',
-  });
-  environment.stdout.write(`${steps.join('\n')}\n`);
-}
-
 /** The directory to back up: the one that was named, or what everyone who runs this has: Reeve's own. */
-async function sourceOf(path: string | undefined): Promise<{ path: string; exclude: string[] }> {
+async function sourceOf(path: string | undefined): Promise<Source> {
   if (path === undefined) return { path: ownDirectory(), exclude: ['node_modules', '.git', 'dist'] };
   const found = await stat(path).catch(() => undefined);
   if (!found?.isDirectory())
@@ -162,21 +146,22 @@ async function sourceOf(path: string | undefined): Promise<{ path: string; exclu
   return { path: await realpath(path), exclude: [] };
 }
 
+async function makeData(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+    const message = `the data directory ${path} cannot be written to (${why})`;
+    throw new AnswerError('refused', message, 'name another with --data', { cause });
+  }
+}
+
 function ownDirectory(): string {
   let directory = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(directory, 'package.json')) && dirname(directory) !== directory)
     directory = dirname(directory);
   return directory;
-}
-
-/** A plan's name from a directory's: `/srv/My Photos` is `my-photos`. */
-function planName(path: string): string {
-  const name = basename(path)
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .slice(0, nameLengthMax)
-    .replace(/^-+|-+$/g, '');
-  return isName(name) ? name : 'root';
 }
 
 function agentName(): string {
