@@ -1,4 +1,5 @@
 /** The schema of a command that says nothing but its name, a person's words and the id of the request. */
+import { nearest } from './nearest.ts';
 import type { Schema, SchemaIssue } from './schema.ts';
 
 export interface PlainCommand<Type extends string = string> {
@@ -30,7 +31,8 @@ function wrongIn(field: string, content: unknown, type: string): string | undefi
   if (field === 'type') return content === type ? undefined : `must be ${type}`;
   if (field === 'note') return isText(content, 0, 1_000) ? undefined : 'must be a text of at most 1,000 characters';
   if (field === 'requestId') return isText(content, 1, 128) ? undefined : 'must be a text of 1 to 128 characters';
-  return 'is unknown';
+  const near = nearest(field, ['type', 'note', 'requestId']);
+  return `is not a known field${near ? `; did you mean ${near}?` : ' (known here: type, note, requestId)'}`;
 }
 
 function isText(content: unknown, least: number, most: number): boolean {

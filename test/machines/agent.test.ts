@@ -112,7 +112,9 @@ describe('the commands of the agent', () => {
   it('take a note and a request’s id, and nothing else', () => {
     const schema = agentCommands['agent.drain'];
     expect(checkAgainst(schema, { type: 'agent.drain', note: 'kernel', requestId: 'r1' })).toHaveProperty('value');
-    expect(checkAgainst(schema, { type: 'agent.drain', force: true })).toEqual({ wrong: 'force: is unknown' });
+    expect(checkAgainst(schema, { type: 'agent.drain', force: true })).toEqual({
+      wrong: 'force: is not a known field (known here: type, note, requestId)',
+    });
     expect(checkAgainst(schema, { type: 'agent.shutdown' })).toEqual({ wrong: 'type: must be agent.drain' });
     expect(checkAgainst(schema, { note: 7 })).toEqual({
       wrong: 'note: must be a text of at most 1,000 characters; type: is missing; it must be agent.drain',
