@@ -49,7 +49,11 @@ test('a machine of one’s own on NATS outlives the process that ran it', async 
 
   const second = await openRuntime({ name: 'library', kinds: [counter], nats });
   ends.push(() => second.drain(2_000));
-  expect(second.find('counter', 'c-1')?.record).toMatchObject({ state: 'open', context: { count: 1 }, owner: { epoch: 2 } });
+  expect(second.find('counter', 'c-1')?.record).toMatchObject({
+    state: 'open',
+    context: { count: 1 },
+    owner: { epoch: 2 },
+  });
   const closed = await second.send('counter', 'c-1', { type: 'counter.close' });
   expect(closed).toMatchObject({ state: 'closed', final: true });
   await expect(second.send('counter', 'c-1', { type: 'counter.add' })).rejects.toThrow(/closed/);
