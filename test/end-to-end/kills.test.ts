@@ -1,5 +1,5 @@
 /** SIGKILL of the engine, of the agent, and of both, at random points of a backup. */
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -74,7 +74,8 @@ describe.each(Object.keys(kills))('%s, killed at a random point of a backup,', w
     async index => {
       // Spread over a backup's length, so that few repetitions meet different points, too.
       const afterMs = ((index + Math.random()) / count) * backupMs;
-      world.fill(6, 700_000, `${who} ${index}`.replaceAll(' ', '-'));
+      for (const name of readdirSync(world.source)) if (name.startsWith('new')) rmSync(join(world.source, name));
+      world.fill(6, 700_000, `new-${who.replaceAll(' ', '-')}-${index}`);
       const id = await world.start('docs');
       await sleep(afterMs);
       await kills[who]?.();
