@@ -15,7 +15,7 @@ import type { RunContext, RunResult } from '../domain/run.ts';
 import type { EngineResultOf } from '../engines/files/events.ts';
 import { effect } from '../runtime/effect.ts';
 import type { AgentParts } from './agent-parts.ts';
-import { checkAllowed, repositoryName, repositoryOf } from './places.ts';
+import { checkReached, checkRepository, repositoryName, repositoryOf } from './places.ts';
 
 /** How often a transfer looks whether its engine still moves bytes. */
 const stallCheckMs = 1_000;
@@ -32,10 +32,10 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
 
     prepare: effect<void, RunEffectInput>(async ({ input: { run } }) => {
       turns.hold(run);
-      permitted(() => {
-        if (run.restore && run.task === 'restore') checkAllowed(parts.config, 'restore', run.restore.to);
-        if (run.task === 'backup') checkAllowed(parts.config, 'read', run.document.engine.path);
-        repositoryOf(run.document, parts.config);
+      await permitted(async () => {
+        if (run.restore && run.task === 'restore') await checkReached(parts.config, 'restore', run.restore.to);
+        if (run.task === 'backup') await checkReached(parts.config, 'read', run.document.engine.path);
+        await checkRepository(run.document, parts.config);
       });
     }),
 
@@ -213,9 +213,9 @@ function graceOf(run: RunContext, now: number): number {
 }
 
 /** What the agent's file forbids fails a run for good. */
-function permitted(check: () => void): void {
+async function permitted(check: () => Promise<void>): Promise<void> {
   try {
-    check();
+    await check();
   } catch (error) {
     if (error instanceof AnswerError) throw permanent('engine-failed', error.message, error.hint);
     throw error;

@@ -8,7 +8,7 @@ import { nameText, type Plan, planSchema } from '../../domain/plan.ts';
 import { policyOf } from '../../domain/policy.ts';
 import { command } from '../../nats/command-service.ts';
 import type { AgentParts } from '../agent-parts.ts';
-import { checkAllowed, repositoryOf } from '../places.ts';
+import { checkReached, checkRepository, repositoryOf } from '../places.ts';
 import { agentsThatLive, answerPlaced } from '../responsibility.ts';
 import { planOf, unknownPlan } from './lookups.ts';
 import { recordsOf } from './records.ts';
@@ -88,8 +88,8 @@ async function refuseImpossible(plan: Plan, parts: AgentParts): Promise<void> {
       `plan ${plan.name}: placement: is missing, and ${living.length} agents live: ${living.join(', ')}`,
       `say where it runs, for example placement: { agent: ${living[0]} }`,
     );
-  checkAllowed(parts.config, 'read', plan.engine.path);
-  repositoryOf(plan, parts.config);
+  await checkReached(parts.config, 'read', plan.engine.path);
+  await checkRepository(plan, parts.config);
 }
 
 async function warningsOf(plan: Plan, { config }: AgentParts): Promise<string[]> {

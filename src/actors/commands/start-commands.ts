@@ -15,7 +15,7 @@ import { runIdOfRequest, runIdOfTime } from '../../domain/run-id.ts';
 import { type AnyCommand, command } from '../../nats/command-service.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { OneAtATime } from '../one-at-a-time.ts';
-import { checkAllowed, repositoryOf } from '../places.ts';
+import { checkReached, checkRepository } from '../places.ts';
 import { agentsThatLive, answerPlaced } from '../responsibility.ts';
 import { type OfferedKind, offeredKinds } from '../run-definitions.ts';
 import { idText, planOf, planOrBackups } from './lookups.ts';
@@ -133,8 +133,8 @@ async function startRestore(
   const { entry, plan } = found;
   if (found.on === undefined)
     await refuseUnplaced(parts, plan, 'name the agent to restore on (`on`, or --on in the command line)');
-  checkAllowed(parts.config, 'restore', input.to);
-  repositoryOf(plan, parts.config);
+  await checkReached(parts.config, 'restore', input.to);
+  await checkRepository(plan, parts.config);
   if (input.dryRun) return { base: entry.id, logs: [], reachableEnd: entry.completedAt, bytes: entry.bytes };
   const restore = { backup: entry.id, to: input.to, include: input.include ?? [] };
   return await startRun(parts, 'restore', { ...found, restore }, input);
