@@ -8,6 +8,7 @@
  */
 import type { EventObject } from 'xstate';
 import { agentCommands, agentDeadlineMs, agentMachine, version as machineVersion } from '../../machines/agent.ts';
+import { AnswerError } from '../core/answer-error.ts';
 import type { Observer } from '../core/observer.ts';
 import type { AgentConfig } from '../domain/agent-config.ts';
 import type { RunContext } from '../domain/run.ts';
@@ -58,10 +59,22 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     onTrouble: (error: Error) =>
       observe({ fact: 'defect', where: 'journal', message: error.message, stack: error.stack ?? null, at: now() }),
   };
-  const cluster = await joinCluster({ config, version, machines, waiting, journal }, signal);
+  const cluster = await onceThere(() => joinCluster({ config, version, machines, waiting, journal }, signal), options);
   agent = new Agent(options, cluster);
-  await agent.open();
+  await agent.open(signal);
   return agent;
+}
+
+/** NATS that goes away again while the agent joins is waited for as at the first try. */
+async function onceThere(join: () => Promise<Cluster>, { waiting }: AgentOptions): Promise<Cluster> {
+  for (;;) {
+    try {
+      return await join();
+    } catch (error) {
+      if (!(error instanceof AnswerError && error.code === 'unavailable')) throw error;
+      waiting(error);
+    }
+  }
 }
 
 export class Agent {
@@ -141,7 +154,7 @@ export class Agent {
   }
 
   /** Takes over or creates the agent's own record, and with it begins to work. */
-  async open(): Promise<void> {
+  async open(signal: AbortSignal): Promise<void> {
     const { config, version, observe } = this.#options;
     const { owner, store } = this.#cluster;
     const { runtime, membership } = this.parts;
@@ -175,6 +188,10 @@ export class Agent {
     };
     actor.watch(look);
     look();
+    // Told to end while it starts: it has a record by now, which is to say so.
+    const end = () => this.shutdown(signal.reason instanceof Error ? signal.reason.message : 'it was told to end');
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
     await Promise.race([running.promise, this.ended]);
   }
 

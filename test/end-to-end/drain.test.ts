@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { tellMeasured } from '../support/measured.ts';
+import { repetitions } from '../support/repetitions.ts';
 import { holesIn, statesOf, World } from '../support/world.ts';
 
 let world: World;
@@ -141,4 +142,13 @@ test('agent.drain leaves the process alive, drained and refusing starts; agent.u
   await world.ask('agent.shutdown', { agent: 'here' });
   expect(await agent.ended).toMatchObject({ status: 0, stderr: '' });
   expect(world.processes()).toEqual([]);
+});
+
+test('SIGTERM that comes while an agent starts ends it with 0 all the same', async () => {
+  for (let round = 0; round < repetitions(20); round += 1) {
+    const agent = world.startAgent();
+    await agent.told('agent.started');
+    expect(await agent.terminate()).toMatchObject({ status: 0, stderr: '' });
+    expect(world.processes()).toEqual([]);
+  }
 });

@@ -135,6 +135,20 @@ describe('a backup that ends while NATS is away', () => {
   }
 });
 
+test('a backup whose turn comes while NATS is away waits for the counts of the one before, and completes', async () => {
+  const { agent, id, goOn } = await runningBackup();
+  const next = await world.start('docs');
+  await world.server.kill();
+  await agent.told('nats.away');
+  goOn();
+  await agent.told('actor.transition', line => line.id === next && line.state === 'transferring');
+  await world.server.restart();
+  expect(await world.ending(next)).toMatchObject({ state: 'completed' });
+  expect(holesIn(await world.history(next))).toEqual([]);
+  await eventually('both entries of the catalog', async () => (await world.catalogued()).length === 2);
+  expect(await world.catalogued()).toEqual([next, id]);
+});
+
 describe('NATS away at the start', () => {
   test('is told in one line however often the agent tries, and the agent runs once it is there', async () => {
     await world.server.kill();
