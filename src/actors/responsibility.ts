@@ -46,7 +46,14 @@ export async function speaks(parts: AgentParts): Promise<boolean> {
 
 /** Names of the agents that can take work now, this one among them. */
 export async function agentsThatLive(parts: AgentParts): Promise<string[]> {
-  return (await candidatesOf(parts)).filter(({ alive }) => alive).map(({ agent }) => agent);
+  return namesOfLiving(await candidatesOf(parts));
+}
+
+function namesOfLiving(candidates: readonly Candidate[]): string[] {
+  return candidates
+    .filter(({ alive }) => alive)
+    .map(({ agent }) => agent)
+    .sort();
 }
 
 /** All members as placement sees them; this agent lives, also before its own renewal came back to it. */
@@ -66,7 +73,7 @@ async function nobody(
   members: readonly Candidate[],
   responsibility: Extract<Responsibility, { whose: 'nobody' }>,
 ): Promise<AnswerError> {
-  const living = members.filter(({ alive }) => alive).map(({ agent }) => agent);
+  const living = namesOfLiving(members);
   if (responsibility.why === 'unmatched')
     return new AnswerError(
       'unavailable',
