@@ -25,6 +25,14 @@ export interface ChildSpec {
   start: (exited: (exit: ChildExit) => void) => Child | undefined | Promise<Child | undefined>;
 }
 
+/** Whoever has the slot: the supervisor. */
+export interface SlotPort {
+  /** Its start is done; told whether there was anything to run. */
+  begun: (slot: ChildSlot, isRunning: boolean) => void;
+  /** It left by itself. */
+  exited: (slot: ChildSlot, exit: ChildExit) => void;
+}
+
 const nothing: Promise<Unstopped[]> = Promise.resolve([]);
 
 export class ChildSlot {
@@ -37,6 +45,7 @@ export class ChildSlot {
   lastError: unknown;
   /** Takes back the alarm of a restart that waits. */
   takeAlarmBack: (() => void) | undefined;
+  readonly #port: SlotPort;
   #child: Child | undefined;
   /** While its start is under way; undefined where nothing came of it. Never rejects. */
   #starting: Promise<Child | undefined> | undefined;
@@ -44,9 +53,10 @@ export class ChildSlot {
   /** Counts its lives. */
   #life = 0;
 
-  constructor(spec: ChildSpec, order: number) {
+  constructor(spec: ChildSpec, order: number, port: SlotPort) {
     this.spec = spec;
     this.order = order;
+    this.#port = port;
   }
 
   get id(): string {
@@ -58,34 +68,36 @@ export class ChildSlot {
   }
 
   /**
-   * Starts it; `begun` is told whether there was anything to run, `exited` when it leaves by itself. A promise only where
-   * its own start is one; throws or rejects where that does, unless it was stopped meanwhile.
+   * Starts it. A promise only where its own start is one; throws or rejects where that does, unless it was stopped
+   * meanwhile.
    */
-  start(begun: (isRunning: boolean) => void, exited: (exit: ChildExit) => void): Promise<void> | undefined {
+  start(): Promise<void> | undefined {
     this.#life += 1;
     const life = this.#life;
-    const leave = (exit: ChildExit) => {
-      if (this.#life !== life) return;
-      this.#life += 1;
-      this.#child = undefined;
-      exited(exit);
-    };
-    const begin = (child: Child | undefined) => {
-      if (this.#life !== life) return;
-      this.#child = child;
-      begun(child !== undefined);
-    };
-    const started = this.spec.start(leave);
-    if (started instanceof Promise) return this.#await(started, begin, life);
-    begin(started);
+    const started = this.spec.start(exit => this.#leave(life, exit));
+    if (started instanceof Promise) return this.#await(started, life);
+    this.#begin(life, started);
     return undefined;
   }
 
-  async #await(started: Promise<Child | undefined>, begin: (child: Child | undefined) => void, life: number) {
+  #leave(life: number, exit: ChildExit): void {
+    if (this.#life !== life) return;
+    this.#life += 1;
+    this.#child = undefined;
+    this.#port.exited(this, exit);
+  }
+
+  #begin(life: number, child: Child | undefined): void {
+    if (this.#life !== life) return;
+    this.#child = child;
+    this.#port.begun(this, child !== undefined);
+  }
+
+  async #await(started: Promise<Child | undefined>, life: number) {
     const starting = started.catch(() => undefined);
     this.#starting = starting;
     try {
-      begin(await started);
+      this.#begin(life, await started);
     } catch (error) {
       if (this.#life === life) throw error;
     } finally {

@@ -14,10 +14,10 @@ export class DeadlineAlarm {
   readonly #deadlines: () => Deadlines;
   readonly #tell: (name: string) => void;
   /** Told since the last step. */
-  readonly #rung = new Set<string>();
+  #rung: Set<string> | undefined;
   /** By the times for which a telling led to a step. */
-  readonly #heard = new Map<string, number>();
-  #takeBack: () => void = () => undefined;
+  #heard: Map<string, number> | undefined;
+  #takeBack: (() => void) | undefined;
   #isArmed = false;
 
   constructor(clock: Clock, deadlines: () => Deadlines, tell: (name: string) => void) {
@@ -36,26 +36,30 @@ export class DeadlineAlarm {
   /** Takes the alarm back. May be called twice. */
   disarm(): void {
     this.#isArmed = false;
-    this.#takeBack();
+    this.#takeBack?.();
   }
 
   /** A step is felt; `deadline` names the one whose telling led to it. */
   stepped(deadline: string | undefined): void {
-    this.#rung.clear();
+    this.#rung = undefined;
     if (deadline === undefined) return;
     const at = this.#deadlines()[deadline];
+    this.#heard ??= new Map();
     if (at === undefined) this.#heard.delete(deadline);
     else this.#heard.set(deadline, at);
   }
 
   #isTold(name: string): boolean {
-    return this.#rung.has(name) || this.#heard.get(name) === this.#deadlines()[name];
+    if (this.#rung?.has(name)) return true;
+    const heardAt = this.#heard?.get(name);
+    return heardAt !== undefined && heardAt === this.#deadlines()[name];
   }
 
   #ring(): void {
     const now = this.#clock.now();
     for (const [name, at] of Object.entries(this.#deadlines())) {
       if (at > now || this.#isTold(name)) continue;
+      this.#rung ??= new Set();
       this.#rung.add(name);
       this.#tell(name);
     }

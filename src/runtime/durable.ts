@@ -75,7 +75,7 @@ export class DurableLogic implements ActorLogic<AnyMachineSnapshot, EventObject,
     return this.#pending !== undefined;
   }
 
-  transition = (snapshot: AnyMachineSnapshot, event: EventObject, scope: Scope): AnyMachineSnapshot => {
+  transition(snapshot: AnyMachineSnapshot, event: EventObject, scope: Scope): AnyMachineSnapshot {
     if (event.type === 'xstate.stop') {
       this.#pending = undefined;
       this.#dropParked('late');
@@ -86,7 +86,7 @@ export class DurableLogic implements ActorLogic<AnyMachineSnapshot, EventObject,
     if (this.#parked.length >= parkedMax) throw new Error(`more than ${parkedMax} events wait behind one write`);
     this.#parked.push(event);
     return snapshot;
-  };
+  }
 
   #commit(snapshot: AnyMachineSnapshot, event: EventObject, scope: Scope): AnyMachineSnapshot {
     const pending = this.#pending;
@@ -162,16 +162,21 @@ export class DurableLogic implements ActorLogic<AnyMachineSnapshot, EventObject,
     }
   }
 
-  getInitialSnapshot = (scope: Scope, input: unknown): AnyMachineSnapshot =>
-    this.#machine.getInitialSnapshot(scope, input as never) as AnyMachineSnapshot;
+  getInitialSnapshot(scope: Scope, input: unknown): AnyMachineSnapshot {
+    return this.#machine.getInitialSnapshot(scope, input as never) as AnyMachineSnapshot;
+  }
 
-  restoreSnapshot = (persisted: Snapshot<unknown>, scope: Scope): AnyMachineSnapshot =>
-    this.#machine.restoreSnapshot(persisted, scope) as AnyMachineSnapshot;
+  restoreSnapshot(persisted: Snapshot<unknown>, scope: Scope): AnyMachineSnapshot {
+    return this.#machine.restoreSnapshot(persisted, scope) as AnyMachineSnapshot;
+  }
 
-  start = (snapshot: AnyMachineSnapshot): void => this.#machine.start(snapshot as never);
+  start(snapshot: AnyMachineSnapshot): void {
+    this.#machine.start(snapshot as never);
+  }
 
-  getPersistedSnapshot = (snapshot: AnyMachineSnapshot): Snapshot<unknown> =>
-    this.#machine.getPersistedSnapshot(snapshot as never) as Snapshot<unknown>;
+  getPersistedSnapshot(snapshot: AnyMachineSnapshot): Snapshot<unknown> {
+    return this.#machine.getPersistedSnapshot(snapshot as never) as Snapshot<unknown>;
+  }
 }
 
 /** True where the state takes this event. A final state takes nothing, whatever its root-level `on` says. */

@@ -94,16 +94,22 @@ export class Runtime {
         this.#defect(`adoption of ${kind} ${id}`, error);
       }
     };
-    let batch: Promise<void>[] = [];
+    const underWay = new Set<Promise<void>>();
+    let makeRoom: () => void = () => undefined;
     for await (const stored of this.host.store.list()) {
       const { record } = stored;
       if (record.final || !this.#definitions.has(record.kind) || !isOurs(record)) continue;
-      batch.push(adoptOne(stored));
-      if (batch.length < adoptionsAtOnce) continue;
-      await Promise.all(batch);
-      batch = [];
+      const adoption = adoptOne(stored).then(() => {
+        underWay.delete(adoption);
+        makeRoom();
+      });
+      underWay.add(adoption);
+      while (underWay.size >= adoptionsAtOnce)
+        await new Promise<void>(resolve => {
+          makeRoom = resolve;
+        });
     }
-    await Promise.all(batch);
+    await Promise.all(underWay);
     return adopted;
   }
 

@@ -1,6 +1,7 @@
 /** From a step to its record: the one write that is the state, its cause and its history. */
 import { type AnyMachineSnapshot, type EventObject, getNextTransitions, type StateValue } from 'xstate';
 import type { JsonObject } from '../core/json.ts';
+import type { Commands } from '../core/machine-spec.ts';
 import { type Deadlines, deadlinesOf } from './deadlines.ts';
 import type { MachineDefinition } from './definition.ts';
 import { type ActorRecord, type MailPosition, type Owner, requestsMax } from './record.ts';
@@ -68,7 +69,18 @@ export function recordOf(
 /** The declared commands among the state's transitions. A guard may still refuse: that needs the command itself. */
 export function canTakeOf(definition: MachineDefinition, snapshot: AnyMachineSnapshot): string[] {
   if (snapshot.status !== 'active' || !definition.commands) return [];
-  const commands = definition.commands;
+  const byState = takenBy.get(definition) ?? new Map<string, string[]>();
+  takenBy.set(definition, byState);
+  const state = pathOf(snapshot.value);
+  const commands = byState.get(state) ?? commandsIn(definition.commands, snapshot);
+  byState.set(state, commands);
+  return [...commands];
+}
+
+/** The chart says it once for all: of each definition, what each of its states can take. */
+const takenBy = new WeakMap<MachineDefinition, Map<string, string[]>>();
+
+function commandsIn(commands: Commands, snapshot: AnyMachineSnapshot): string[] {
   const types = new Set(getNextTransitions(snapshot).map(transition => transition.eventType));
   return [...types].filter(type => Object.hasOwn(commands, type)).sort();
 }
@@ -85,7 +97,9 @@ export function pathOf(value: StateValue): string {
 
 /** Deadlines as a record has them. */
 export function timesText(deadlines: Deadlines): Record<string, string> {
-  return Object.fromEntries(Object.entries(deadlines).map(([name, time]) => [name, timeText(time)]));
+  const texts: Record<string, string> = {};
+  for (const name in deadlines) texts[name] = timeText(deadlines[name] as number);
+  return texts;
 }
 
 /** RFC 3339 UTC with milliseconds. */

@@ -20,7 +20,7 @@ import {
 import { type Backoff, backoffMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Observer } from '../core/observer.ts';
-import { type ChildExit, ChildSlot, type ChildSpec } from './child-slot.ts';
+import { type ChildExit, ChildSlot, type ChildSpec, type SlotPort } from './child-slot.ts';
 import { stopChildren, type Unstopped } from './child-stop.ts';
 import { timeText } from './step-record.ts';
 
@@ -56,6 +56,13 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   #machine: Actor<typeof supervisorMachine>;
   readonly #children = new Map<string, ChildSlot>();
+  readonly #port: SlotPort = {
+    begun: (slot, isRunning) => {
+      slot.startedAt = this.#options.clock.now();
+      if (!isRunning) this.#children.delete(slot.id);
+    },
+    exited: (slot, exit) => this.#exited(slot, exit),
+  };
   #escalated: (error: Error) => void = () => undefined;
   #stopped: Promise<Unstopped[]> = Promise.resolve([]);
   #over = false;
@@ -94,10 +101,10 @@ export class Supervisor {
     if (this.#children.has(spec.id))
       return Promise.reject(new Error(`the supervisor ${this.name} has a child ${spec.id} already`));
     this.#started += 1;
-    const slot = new ChildSlot(spec, this.#started);
+    const slot = new ChildSlot(spec, this.#started, this.#port);
     this.#children.set(spec.id, slot);
     try {
-      const starting = this.#start(slot);
+      const starting = slot.start();
       return starting ? starting.catch(error => this.#failed(slot, error)) : begun;
     } catch (error) {
       return this.#failed(slot, error);
@@ -150,16 +157,6 @@ export class Supervisor {
     }
     if (this.#machine.getSnapshot().status === 'active')
       this.#machine.send({ type: 'children.started', at: this.#options.clock.now() });
-  }
-
-  #start(slot: ChildSlot): Promise<void> | undefined {
-    return slot.start(
-      isRunning => {
-        slot.startedAt = this.#options.clock.now();
-        if (!isRunning) this.#children.delete(slot.id);
-      },
-      exit => this.#exited(slot, exit),
-    );
   }
 
   #failed(slot: ChildSlot, error: unknown): Promise<never> {
@@ -221,7 +218,7 @@ export class Supervisor {
   async #restart(slot: ChildSlot, afterMs: number): Promise<void> {
     if (this.#over || this.#children.get(slot.id) !== slot) return;
     try {
-      await this.#start(slot);
+      await slot.start();
       if (slot.isRunning) this.#options.onRestarted?.(slot.id, slot.crashes, afterMs);
     } catch (error) {
       this.#exited(slot, { exit: 'crash', error });
