@@ -128,7 +128,8 @@ export function tokenOfMail(mail: Mail): string {
   return `${mail.seq}-${Date.parse(mail.at)}`;
 }
 
-function tokenOfRequest(requestId: string): string {
+/** The token of a message with a `requestId`. */
+export function tokenOfRequest(requestId: string): string {
   return `r-${createHash('sha256').update(requestId).digest('hex').slice(0, 32)}`;
 }
 
