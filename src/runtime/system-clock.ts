@@ -3,7 +3,8 @@
  *
  * 1. The timer never sleeps longer than a minute, so a wait of a year needs no more than 31 bits of milliseconds, and a
  *    suspended machine or a stepped clock is noticed within that minute.
- * 2. An alarm rings at or after its time by the wall clock, in the order of times.
+ * 2. An alarm rings at or after its time by the wall clock, in the order of times; one that is set while others ring
+ *    waits for a later turn, so that an alarm that sets itself anew starves nobody.
  * 3. A jump (the wall clock against the monotonic one) of more than `jumpMinMs` is told to `onJump`.
  */
 import type { Clock } from '../core/clock.ts';
@@ -23,8 +24,13 @@ export const sleepMaxMs = 60_000;
 /** Smallest difference between the two clocks that counts as a jump. */
 export const jumpMinMs = 5_000;
 
+/** So few that were taken back are not worth a sweep. */
+const deadMin = 1_000;
+
 interface Alarm {
   at: number;
+  /** Counts the alarms. */
+  n: number;
   ring: (() => void) | undefined;
 }
 
@@ -34,6 +40,9 @@ export class SystemClock implements Clock {
   readonly #monotonic: () => number;
   readonly #onJump: (byMs: number) => void;
   #timer: NodeJS.Timeout | undefined;
+  #set = 0;
+  /** How many of the heap were taken back, about. */
+  #dead = 0;
   #armedFor = Number.POSITIVE_INFINITY;
   #offset: number;
 
@@ -54,11 +63,15 @@ export class SystemClock implements Clock {
   }
 
   alarm(at: number, ring: () => void): () => void {
-    const alarm: Alarm = { at, ring };
+    this.#set += 1;
+    const alarm: Alarm = { at, n: this.#set, ring };
     push(this.#heap, alarm);
     if (at < this.#armedFor) this.#arm();
     return () => {
+      if (!alarm.ring) return;
       alarm.ring = undefined;
+      this.#dead += 1;
+      if (this.#dead > deadMin && this.#dead > this.#heap.length / 2) this.#sweep();
     };
   }
 
@@ -66,29 +79,51 @@ export class SystemClock implements Clock {
   check(): void {
     this.#noticeJump();
     const now = this.#wall();
+    const newest = this.#set;
     this.#armedFor = Number.NEGATIVE_INFINITY; // what rings may set alarms: they must not arm the timer one by one
-    for (let top = this.#heap[0]; top && (top.at <= now || !top.ring); top = this.#heap[0]) {
-      pop(this.#heap);
-      const { ring } = top;
-      top.ring = undefined;
-      ring?.();
+    try {
+      for (let top = this.#top(); top && top.at <= now && top.n <= newest; top = this.#top()) {
+        pop(this.#heap);
+        const { ring } = top;
+        top.ring = undefined;
+        ring?.();
+      }
+    } finally {
+      this.#arm(); // also where one of them threw
     }
-    this.#arm();
   }
 
   /** Forgets every alarm; nothing rings afterwards. */
   close(): void {
     clearTimeout(this.#timer);
     this.#heap.length = 0;
+    this.#dead = 0;
     this.#armedFor = Number.POSITIVE_INFINITY;
   }
 
   #arm(): void {
     clearTimeout(this.#timer);
-    while (this.#heap[0] && !this.#heap[0].ring) pop(this.#heap);
-    const top = this.#heap[0];
+    const top = this.#top();
     this.#armedFor = top ? top.at : Number.POSITIVE_INFINITY;
     if (top) this.#timer = setTimeout(() => this.check(), Math.max(0, Math.min(top.at - this.#wall(), sleepMaxMs)));
+  }
+
+  /** The next alarm that was not taken back. */
+  #top(): Alarm | undefined {
+    for (let top = this.#heap[0]; top; top = this.#heap[0]) {
+      if (top.ring) return top;
+      pop(this.#heap);
+      this.#dead -= 1;
+    }
+    return undefined;
+  }
+
+  /** Without those that were taken back: an actor that steps often would leave one a step until its far deadline. */
+  #sweep(): void {
+    const alive = this.#heap.filter(({ ring }) => ring).sort((one, other) => one.at - other.at || one.n - other.n);
+    this.#heap.length = 0;
+    for (const alarm of alive) this.#heap.push(alarm); // in order, it is a heap
+    this.#dead = 0;
   }
 
   #noticeJump(): void {
@@ -100,12 +135,17 @@ export class SystemClock implements Clock {
   }
 }
 
+/** By time, and of one time in the order in which they were set. */
+function isBefore(one: Alarm, other: Alarm): boolean {
+  return one.at < other.at || (one.at === other.at && one.n < other.n);
+}
+
 function push(heap: Alarm[], alarm: Alarm): void {
   let place = heap.push(alarm) - 1;
   while (place > 0) {
     const parent = (place - 1) >> 1;
     const above = heap[parent] as Alarm;
-    if (above.at <= alarm.at) break;
+    if (!isBefore(alarm, above)) break;
     heap[place] = above;
     place = parent;
   }
@@ -120,9 +160,9 @@ function pop(heap: Alarm[]): void {
     let child = 2 * place + 1;
     if (child >= heap.length) break;
     const right = heap[child + 1];
-    if (right && right.at < (heap[child] as Alarm).at) child += 1;
+    if (right && isBefore(right, heap[child] as Alarm)) child += 1;
     const below = heap[child] as Alarm;
-    if (below.at >= last.at) break;
+    if (!isBefore(below, last)) break;
     heap[place] = below;
     place = child;
   }
