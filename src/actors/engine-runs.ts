@@ -3,7 +3,7 @@
  *
  * 1. An effect that is asked again under the same key follows the process that runs; under another key the old one is
  *    stopped first. One that a dead agent left is stopped before anything is started.
- * 2. Letting go of a transfer does not end its process; `stop` does.
+ * 2. Letting go of a transfer does not end its process; `stop` does, also one that is just being started.
  */
 import { FailureError } from '../core/failure.ts';
 import type { Progress, RunKind } from '../domain/run.ts';
@@ -50,6 +50,7 @@ const killAllMs = 1_000;
 export class EngineRuns {
   readonly #options: EngineRunsOptions;
   readonly #runs = new Map<string, EngineRun>();
+  readonly #starting = new Map<string, { key: string; started: Promise<EngineRun> }>();
 
   constructor(options: EngineRunsOptions) {
     this.#options = options;
@@ -78,7 +79,8 @@ export class EngineRuns {
 
   /** Kills every engine that is left; resolves when none is, or none can be ended. The kill is sent before this returns. */
   async killAll(): Promise<void> {
-    await Promise.all([...this.#runs.keys()].map(id => this.stop(id, { graceMs: 0, killMs: killAllMs })));
+    const ids = new Set([...this.#runs.keys(), ...this.#starting.keys()]);
+    await Promise.all([...ids].map(id => this.stop(id, { graceMs: 0, killMs: killAllMs })));
   }
 
   /**
@@ -92,8 +94,7 @@ export class EngineRuns {
     job: Extract<Job, { task: Task }>,
     signal: AbortSignal,
   ): Promise<EngineResultOf<Task>> {
-    const run = this.#runs.get(id);
-    const followed = run?.key === key ? run : await this.#start(id, key, job, signal);
+    const followed = await this.#followed(id, key, job, signal);
     const aborted = new Promise<never>((_, reject) => {
       if (signal.aborted) reject(signal.reason);
       else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
@@ -103,6 +104,11 @@ export class EngineRuns {
 
   /** Ends whatever process a run has, by the stop ladder, and says whether any is left. */
   async stop(id: string, order: StopOrder): Promise<StopResult> {
+    if (!this.#runs.has(id)) await this.#starting.get(id)?.started.catch(() => undefined);
+    return await this.#stopNow(id, order);
+  }
+
+  async #stopNow(id: string, order: StopOrder): Promise<StopResult> {
     const run = this.#runs.get(id);
     if (!run) return await stopLeftover(this.#directoryOf(id), order);
     const stopped = await run.process.stop(order);
@@ -114,12 +120,28 @@ export class EngineRuns {
     return new RunDirectory(this.#options.data, id);
   }
 
+  /** The run of this key: the one that is there or is being started, or a new one. */
+  async #followed(id: string, key: string, job: Job, signal: AbortSignal): Promise<EngineRun> {
+    const starting = this.#starting.get(id);
+    if (starting?.key === key) return await starting.started;
+    const run = this.#runs.get(id);
+    if (!starting && run?.key === key) return run;
+    const started = this.#start(id, key, job, signal);
+    this.#starting.set(id, { key, started });
+    try {
+      return await started;
+    } finally {
+      if (this.#starting.get(id)?.started === started) this.#starting.delete(id);
+    }
+  }
+
   async #start(id: string, key: string, job: Job, signal: AbortSignal): Promise<EngineRun> {
-    await this.stop(id, { graceMs: leftoverGraceMs }); // invariant 1
+    await this.#stopNow(id, { graceMs: leftoverGraceMs }); // invariant 1
     signal.throwIfAborted();
     const directory = this.#directoryOf(id);
     await directory.create();
     const [command, ...args] = engineCommand(await directory.writeJob(job));
+    signal.throwIfAborted();
     const said: Said = {};
     const engine = await startEngine({
       command,

@@ -1,0 +1,87 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { EngineRuns } from '../../src/actors/engine-runs.ts';
+import type { JobOf } from '../../src/engines/files/job.ts';
+import { hasInEnvironment, processEntries } from '../../src/runner/process-table.ts';
+
+let directory: string;
+let runs: EngineRuns;
+let told: string[];
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'reeve-engine-runs-'));
+  await mkdir(join(directory, 'source'));
+  await writeFile(join(directory, 'source', 'big'), Buffer.alloc(64 * 2 ** 20, randomUUID()));
+  told = [];
+  runs = new EngineRuns({ data: join(directory, 'data'), onProgress: (_, id) => told.push(id) });
+});
+
+afterEach(async () => {
+  await runs.killAll();
+  await rm(directory, { recursive: true, force: true });
+});
+
+function job(run: string): JobOf<'backup'> {
+  return {
+    task: 'backup',
+    run,
+    plan: 'big',
+    source: { path: join(directory, 'source') },
+    repository: join(directory, 'repository'),
+    excludeDirs: [],
+    tolerate: { vanished: 'any', changed: 'any', unreadable: 0 },
+    guard: { minFiles: 1, maxShrinkPercent: 50 },
+    previous: null,
+  };
+}
+
+const nobody = new AbortController().signal;
+const processesOf = (key: string) => processEntries().filter(({ pid }) => hasInEnvironment(pid, `REEVE_RUN=${key}`));
+
+test('a run that is asked for again under its key follows the one process', async () => {
+  const [one, other] = await Promise.all([
+    runs.run<'backup'>('a', 'a:1', job('a'), nobody),
+    runs.run<'backup'>('a', 'a:1', job('a'), nobody),
+  ]);
+  expect(one).toBe(other);
+  expect(one).toMatchObject({ task: 'backup', outcome: 'completed', files: 1 });
+});
+
+test('letting go of a run leaves its process, and asking again follows it', async () => {
+  const leaves = new AbortController();
+  const first = runs.run<'backup'>('b', 'b:1', job('b'), leaves.signal);
+  leaves.abort(new Error('let go'));
+  await expect(first).rejects.toThrow('let go');
+  const second = await runs.run<'backup'>('b', 'b:1', job('b'), nobody);
+  expect(second.outcome).toBe('completed');
+});
+
+test('a stop that comes while a run is being started leaves no process behind its word', async () => {
+  for (let waits = 0; waits < 12; waits++) {
+    const key = `c:${waits}`;
+    const leaves = new AbortController();
+    const started = runs.run<'backup'>('c', key, job('c'), leaves.signal).catch(() => undefined);
+    for (let turn = 0; turn < waits; turn++) await new Promise(resolve => setImmediate(resolve));
+    leaves.abort(new Error('left'));
+    expect(await runs.stop('c', { graceMs: 0 })).toMatchObject({ gone: true });
+    expect(processesOf(key)).toEqual([]);
+    await started;
+    expect(processesOf(key)).toEqual([]);
+  }
+});
+
+test('what ends without a result is a transient failure that says how', async () => {
+  const running = runs.run<'backup'>('d', 'd:1', job('d'), nobody);
+  const ended = expect(running).rejects.toMatchObject({
+    failure: { kind: 'transient', code: 'engine-failed', message: expect.stringContaining('SIGKILL') },
+  });
+  while (processesOf('d:1').length === 0) await new Promise(resolve => setImmediate(resolve));
+  await runs.stop('d', { graceMs: 0 });
+  await ended;
+  await runs.forget('d');
+  expect(existsSync(join(directory, 'data', 'runs', 'd'))).toBe(false);
+});
