@@ -83,7 +83,10 @@ export class DurableLogic implements ActorLogic<AnyMachineSnapshot, EventObject,
     }
     if (event.type === commitEvent) return this.#commit(snapshot, event, scope);
     if (!this.#pending) return this.#propose(snapshot, event, scope);
-    if (this.#parked.length >= parkedMax) throw new Error(`more than ${parkedMax} events wait behind one write`);
+    if (this.#parked.length >= parkedMax) {
+      this.#crash(undefined, scope, snapshot);
+      throw new Error(`more than ${parkedMax} events wait behind one write`);
+    }
     this.#parked.push(event);
     return snapshot;
   }
@@ -137,13 +140,16 @@ export class DurableLogic implements ActorLogic<AnyMachineSnapshot, EventObject,
     const commit = { type: commitEvent };
     this.#pending = { step, held, commit };
     this.#port.write(step).then(
-      () => scope.self.send(commit),
+      () => {
+        if (this.#pending?.commit === commit) scope.self.send(commit); // else it was stopped meanwhile
+      },
       cause => this.#port.rejected(cause, step),
     );
     return snapshot; // invariant 1
   }
 
   #crash(envelope: Envelope | undefined, scope: Scope, ...from: AnyMachineSnapshot[]): void {
+    this.#pending = undefined;
     this.#abandon(scope, ...from);
     envelope?.settle({ outcome: 'crashed' });
     this.#dropParked('late');
