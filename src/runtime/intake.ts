@@ -71,7 +71,7 @@ function commandOf(mail: Mail, definition: MachineDefinition): { command: EventO
     return {
       code: 'invalid',
       message: `the message has ${mail.payload.length} bytes; the most is ${payloadBytesMax}`,
-      hint: '',
+      hint: 'send less: a command names what is configured',
     };
   const body = parsedPayload(mail.payload);
   if (body === undefined)
@@ -92,7 +92,11 @@ function commandOf(mail: Mail, definition: MachineDefinition): { command: EventO
   const schema = commands[type];
   const checked = schema ? checkAgainst(schema, body) : { wrong: 'it has no schema' };
   if (checked.wrong !== undefined)
-    return { code: 'invalid', message: `${type} to ${mail.kind} ${mail.id}: ${checked.wrong}`, hint: '' };
+    return {
+      code: 'invalid',
+      message: `${type} to ${mail.kind} ${mail.id}: ${checked.wrong}`,
+      hint: 'correct it and send it again',
+    };
   return { command: checked.value as EventObject };
 }
 

@@ -190,7 +190,7 @@ describe('mail', () => {
       [`{"type":"backup.cancel","note":"${'x'.repeat(20_000)}"}`, 'bytes; the most is'],
     ] as const) {
       const { outcome } = await wire.mail('backup', running, body);
-      expect(outcome).toMatchObject({ ok: false, error: { code: 'invalid' } });
+      expect(outcome).toMatchObject({ ok: false, error: { code: 'invalid', hint: expect.stringMatching(/./) } });
       expect(outcome.error?.message).toContain(message);
     }
     expect(await stored()).toEqual(before);
