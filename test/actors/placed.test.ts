@@ -148,6 +148,9 @@ test('a run on another agent stands in the way of one of the same plan, wherever
   });
   process.kill(pid, 'SIGCONT');
   expect(await agentOf(id)).toBe('a');
+  expect(await wire.answers('actor.logs', { kind: 'backup', id }, () => world.ask('agent.list'))).toEqual([
+    { ok: true, text: expect.any(String) },
+  ]);
   const next = await world.start('docs');
   process.kill((await world.stoppedEngine()).pid, 'SIGCONT');
   expect(await agentOf(next)).toBe('b');

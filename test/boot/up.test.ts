@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { connectClient } from '../../src/nats/client.ts';
 import { describeTree, noise } from '../engines/files/trees.ts';
+import { eventually } from '../support/eventually.ts';
 import { tellMeasured } from '../support/measured.ts';
 import { startNatsServer } from '../support/nats-server.ts';
 import { Home, type UpProcess } from './up-process.ts';
@@ -161,6 +162,18 @@ test('SIGTERM during the first backup ends it at once, and the next start goes o
   await client.close();
   expect(runs.map(({ state }) => state)).toEqual(['completed', 'completed']);
   expect((await again.interrupt()).status).toBe(0);
+});
+
+test('Ctrl-C again ends it at once, with its engine and its server', async () => {
+  const up = home.run(['up', home.source], { REEVE_FAILPOINTS: 'chunk.before-rename=stop@1' });
+  await up.said('transferring');
+  await eventually('a stopped engine', () => home.processes().some(({ state }) => state === 'T'));
+  up.signal('SIGINT');
+  await up.said('again to end at once');
+  const since = performance.now();
+  expect((await up.interrupt()).status).toBe(1);
+  expect(performance.now() - since).toBeLessThan(3_000);
+  await eventually('no process', () => home.processes().length === 0);
 });
 
 test('a path that is not there, or is no directory, is wrong usage, and leaves nothing behind', async () => {

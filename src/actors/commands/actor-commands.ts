@@ -7,6 +7,7 @@ import { command } from '../../nats/command-service.ts';
 import { explain } from '../../runtime/explanation.ts';
 import { summaryOf } from '../../runtime/record.ts';
 import type { AgentParts } from '../agent-parts.ts';
+import { answerPlaced } from '../responsibility.ts';
 import { idText, unknownKind } from './lookups.ts';
 import { firstPart, recordOf, recordsOf } from './records.ts';
 import { withProgress } from './run-commands.ts';
@@ -87,11 +88,17 @@ export function actorCommands(parts: AgentParts) {
     }),
     'actor.logs': command({
       schema: z.strictObject({ ...actor, tailBytes: z.int().min(1).max(logBytesMax).optional() }),
-      handle: async ({ kind, id, tailBytes = logBytesMax }) => {
-        await knownOf(kind, id);
-        const text = await parts.engineRuns.stderrTail(id, tailBytes);
-        return { text: text.split('\n').map(printable).join('\n') };
-      },
+      answeredBy: 'each',
+      handle: ({ kind, id, tailBytes = logBytesMax }) =>
+        answerPlaced(
+          parts,
+          // What an engine said lies with the agent that ran it.
+          async () => ({ plan: { name: id }, on: (await knownOf(kind, id)).record.owner?.agent }),
+          async () => {
+            const text = await parts.engineRuns.stderrTail(id, tailBytes);
+            return { text: text.split('\n').map(printable).join('\n') };
+          },
+        ),
     }),
   };
 }
