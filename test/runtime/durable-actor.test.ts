@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { assign, setup } from 'xstate';
 import { z } from 'zod';
+import { FailureError } from '../../src/core/failure.ts';
 import type { MachineDefinition } from '../../src/runtime/definition.ts';
 import { DurableActor, type Exit } from '../../src/runtime/durable-actor.ts';
 import { effect } from '../../src/runtime/effect.ts';
@@ -318,4 +319,48 @@ test('a final state takes nothing', async () => {
   await eventually('the exit', () => exits.length === 1);
   expect(exits[0]).toMatchObject({ how: 'normal', record: { state: 'gone', final: true, canTake: [] } });
   expect(host.clock.alarms).toBe(0);
+});
+
+test('a message whose record would be too long crashes its actor, and is refused after two crashes like any poison', async () => {
+  const host = memoryHost();
+  const { actor, exits } = await begun(host);
+  const tooLong = new FailureError({ kind: 'permanent', code: 'record-too-long', message: 'too long', hint: '' });
+  host.store.append = () => Promise.reject(tooLong);
+  await send(host, { type: 'door.open' });
+  await eventually('the exit', () => exits.length === 1);
+  expect(exits[0]).toEqual({ how: 'crash', error: tooLong });
+  expect([...host.poison.values()]).toEqual([1]);
+  expect(actor.isOver).toBe(true);
+});
+
+test('a store that fails crashes the actor, but its message is not to blame', async () => {
+  const host = memoryHost();
+  const { exits } = await begun(host);
+  host.store.append = () => Promise.reject(new Error('the stream is gone'));
+  await send(host, { type: 'door.open' });
+  await eventually('the exit', () => exits.length === 1);
+  expect(exits[0]).toMatchObject({ how: 'crash', error: { message: 'the stream is gone' } });
+  expect(host.poison.size).toBe(0);
+});
+
+test('a stop ends the wait for a write that cannot be decided, and nothing of that step is felt', async () => {
+  const host = memoryHost();
+  let swings = 0;
+  const { actor, exits } = await begun(
+    host,
+    doorDefinition(async () => {
+      swings += 1;
+    }),
+  );
+  host.store.append = (_, { signal } = {}) =>
+    new Promise((_done, reject) => signal?.addEventListener('abort', () => reject(signal.reason), { once: true }));
+  await send(host, { type: 'door.open' });
+  await eventually('the step is asked for', () => actor.unreadMail.length === 1);
+  const bound = new AbortController();
+  const stopped = actor.stop(bound.signal);
+  bound.abort();
+  await stopped;
+  expect(swings).toBe(0);
+  expect(exits).toEqual([]);
+  expect(actor.record.state).toBe('closed');
 });
