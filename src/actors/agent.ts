@@ -170,8 +170,7 @@ export class Agent {
     const self = { incarnation: owner.incarnation, host: owner.host, graceMs: Math.max(0, config.graceMs - closingMs) };
     const stored = await store.read('agent', config.name);
     if (stored) {
-      // Whatever the last incarnation was at, it is over: none of its effects is asked again.
-      await runtime.adopt({ ...stored, record: { ...stored.record, state: 'stopped', deadlines: {} } });
+      await runtime.adopt(stored);
       runtime.tell('agent', config.name, { type: 'agent.starting', ...self } as EventObject);
     } else {
       await runtime.start('agent', config.name, { input: { name: config.name, ...self } });
@@ -218,6 +217,8 @@ export class Agent {
       machine: agentMachine.provide({ actors }),
       commands: agentCommands,
       deadlineMs: agentDeadlineMs,
+      // Whatever the last incarnation was at, it is over: none of its effects is asked again.
+      adoptedIn: 'stopped',
     };
   }
 

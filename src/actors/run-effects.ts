@@ -1,4 +1,5 @@
 /** What a run does to the world: the effects of `machines/backup.ts`, by the built-in engine. */
+import { access } from 'node:fs/promises';
 import type {
   CleanUpOutput,
   ReattachOutput,
@@ -13,6 +14,7 @@ import { FailureError } from '../core/failure.ts';
 import type { CatalogEntry, SlotContent } from '../domain/catalog.ts';
 import type { RunContext, RunResult } from '../domain/run.ts';
 import type { EngineResultOf } from '../engines/files/events.ts';
+import { runDirectory } from '../repository/repository.ts';
 import { effect } from '../runtime/effect.ts';
 import type { AgentParts } from './agent-parts.ts';
 import { checkReached, checkRepository, repositoryName, repositoryOf } from './places.ts';
@@ -95,8 +97,8 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
 
     cleanUp: effect<CleanUpOutput, RunEffectInput>(async ({ input: { run, key }, signal }) => {
       const kept: string[] = [];
-      if (run.slot !== 'none' && run.slot !== 'manifest') {
-        const repository = repositoryOf(run.document, parts.config).path;
+      const repository = repositoryOf(run.document, parts.config).path;
+      if (run.slot !== 'none' && (await hasTemporaryFiles(repository, run.id))) {
         const job = { task: 'discard' as const, run: run.id, repository };
         await engineRuns.run<'discard'>(run.id, `${key}/discard`, job, signal).catch(error => {
           kept.push(`temporary files of ${run.id} in ${repository}: ${error instanceof Error ? error.message : error}`);
@@ -108,6 +110,14 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
       return { kept };
     }),
   };
+}
+
+/** Deciding the slot removed what was temporary, unless that failed or the slot could not be decided. */
+async function hasTemporaryFiles(repository: string, run: string): Promise<boolean> {
+  return await access(runDirectory({ path: repository, id: '' }, run)).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function transferOf(

@@ -5,7 +5,7 @@ import type { MachineDefinition } from './definition.ts';
 import type { Host } from './host.ts';
 import { type ActorRecord, keyOf, type Owner } from './record.ts';
 import type { StoredRecord } from './record-store.ts';
-import { canTakeOf, timesText, timeText } from './step-record.ts';
+import { canTakeOf, firstPart, timesText, timeText } from './step-record.ts';
 
 /** State and context of a record in this version of its machine. Throws where the machine cannot run it. */
 export function selfOf(definition: MachineDefinition, record: ActorRecord): Pick<ActorRecord, 'state' | 'context'> {
@@ -39,6 +39,7 @@ export function claimOf(
     event: 'actor.adopted',
     note: null,
     at: timeText(now),
+    since: firstPart(record.state) === firstPart(self.state) ? record.since : timeText(now),
     deadlines: timesText(deadlines),
     owner,
     handTo: null,

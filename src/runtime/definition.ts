@@ -20,6 +20,8 @@ export interface MachineDefinition {
    * then stands as it is and says so.
    */
   migrate?: (record: ActorRecord) => { state: string; context: JsonObject } | undefined;
+  /** The state in which another incarnation takes a record over, whatever it was in. Default: the record's own. */
+  adoptedIn?: string;
   /** Type of the fact that tells an actor that its agent stops; it carries `deadline` (ms since the epoch). Default: none is sent. */
   drainEvent?: string;
   /** Type of the fact that tells a restored actor that an agent runs it again. Default: none is sent. */

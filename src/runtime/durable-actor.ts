@@ -99,7 +99,8 @@ export class DurableActor {
     const { record, revision } = stored;
     const mine = record.owner?.incarnation === host.owner.incarnation ? record.owner : undefined;
     const owner: Owner = mine ?? { ...host.owner, epoch: (record.owner?.epoch ?? 0) + 1 };
-    const self = selfOf(definition, record);
+    const known = selfOf(definition, record);
+    const self = mine ? known : { ...known, state: definition.adoptedIn ?? known.state };
     const snapshot = snapshotOf(definition.machine, self);
     const rootOf = (logic: DurableLogic) => createActor(logic, { snapshot, id: record.id });
     const knownUntil = timeText(host.clock.now() + skewMs);

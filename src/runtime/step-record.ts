@@ -112,7 +112,8 @@ function requestsAfter(requests: string[], event: EventObject): string[] {
   return typeof requestId === 'string' ? [...requests, requestId].slice(-requestsMax) : requests;
 }
 
-function firstPart(state: string): string {
+/** `cleaning` of `cleaning.removing`. */
+export function firstPart(state: string): string {
   return state.split('.', 1)[0] ?? state;
 }
 

@@ -1,4 +1,5 @@
 /** Does a job: the table from tasks to the parts that do them. */
+import { FailureError } from '../../core/failure.ts';
 import type { SlotContent } from '../../domain/catalog.ts';
 import { findBackup } from '../../repository/backup-list.ts';
 import { settleSlot } from '../../repository/commit-slot.ts';
@@ -38,12 +39,17 @@ async function commit({ repository, ...job }: JobOf<'commit'>, signal: AbortSign
   return slot;
 }
 
-/** A run that never reached its repository is voided all the same, so the repository is made where it can be. */
+/**
+ * A run that never reached its repository is voided all the same, so the repository is made where it can be. What the
+ * run left there goes with it, also where a commit came first and was killed before it had removed it.
+ */
 async function voidSlot({ repository, run, epoch }: JobOf<'void'>, signal: AbortSignal): Promise<SlotContent> {
   const opened = await openOrCreateRepository(repository);
   const slot = await settleSlot(opened, { slot: 'void', run, epoch, at: new Date().toISOString() }, signal);
-  // The commit that came first may have been killed before it removed what was temporary.
-  if (slot.slot === 'manifest') await discardRun(opened, run);
+  // What is decided stays decided where this fails: the clean-up finds what was temporary and tries again.
+  await discardRun(opened, run).catch(error => {
+    if (!(error instanceof FailureError)) throw error;
+  });
   return slot;
 }
 
