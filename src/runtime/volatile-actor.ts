@@ -3,26 +3,34 @@
  * stored. After a crash it starts anew from its input. Tens of thousands of them stand in one process, so it observes its
  * root itself and keeps one closure, the alarm's.
  */
-import { type Actor, type AnyMachineSnapshot, createActor, type EventObject } from 'xstate';
+import {
+  type Actor,
+  type AnyActorRef,
+  type AnyMachineSnapshot,
+  type AnyStateMachine,
+  createActor,
+  type EventObject,
+  type Observer,
+} from 'xstate';
 import type { RestartType } from '../../machines/supervisor.ts';
 import type { Clock } from '../core/clock.ts';
 import { type Deadlines, deadlinesOf, nearestOf } from './deadlines.ts';
 import type { MachineDefinition } from './definition.ts';
 import { effectsSettled, unsettledEffects } from './effect.ts';
-import { RootLogic, type RootPort } from './root-logic.ts';
 import type { Child, ChildExit, ChildSpec, Unstopped } from './supervisor.ts';
 
 /** How a volatile actor left by itself: what its supervisor is told. */
 export type VolatileExit = { exit: 'normal'; output: unknown } | { exit: 'crash'; error: unknown };
 
+/** What XState sends to an actor to stop it. */
+const stopEvent = { type: 'xstate.stop' };
 const none: Deadlines = Object.freeze({});
 /** The time of a deadline that was told: it stays over until its state is left. */
 const rung = Number.POSITIVE_INFINITY;
 
-export class VolatileActor implements RootPort, Child {
+export class VolatileActor implements Observer<AnyMachineSnapshot>, Child {
   readonly definition: MachineDefinition;
-  readonly root: Actor<RootLogic>;
-  readonly #logic: RootLogic;
+  readonly root: Actor<AnyStateMachine>;
   readonly #clock: Clock;
   readonly #random: () => number;
   #exited: ((exit: VolatileExit) => void) | undefined;
@@ -34,8 +42,7 @@ export class VolatileActor implements RootPort, Child {
     this.definition = definition;
     this.#clock = clock;
     this.#random = random;
-    this.#logic = new RootLogic(definition.machine, this);
-    this.root = createActor(this.#logic, id === undefined ? { input } : { input, id });
+    this.root = createActor(definition.machine, id === undefined ? { input } : { input, id });
   }
 
   /** Starts it; `exited` is called once, when it leaves by itself. */
@@ -64,13 +71,15 @@ export class VolatileActor implements RootPort, Child {
     return left === 0 ? [] : [{ kind: this.definition.kind, id: this.root.id, why: `${left} effects did not stop` }];
   }
 
-  /** For its logic: the actor is in another configuration, perhaps. */
-  changed(snapshot: AnyMachineSnapshot): void {
+  /** For XState, whose observer it is: the actor is in another configuration, perhaps. */
+  next(snapshot: AnyMachineSnapshot): void {
     if (!this.definition.deadlineMs || this.#seen?.value === snapshot.value) return;
-    const previous = this.#seen && { snapshot: this.#seen, deadlines: this.#deadlines };
-    this.#deadlines = deadlinesOf(this.definition, snapshot, this.#clock.now(), this.#random, previous);
-    this.#seen = snapshot;
-    this.#arm();
+    try {
+      this.#follow(snapshot);
+    } catch (error) {
+      this.root.stop();
+      this.error(error);
+    }
   }
 
   /** For XState: the actor is done, or was stopped. */
@@ -84,8 +93,17 @@ export class VolatileActor implements RootPort, Child {
   /** For XState: the actor threw. */
   error(error: unknown): void {
     this.#disarm();
-    this.#logic.abandon(this.root.getSnapshot());
+    // XState alone leaves what a root that threw had invoked running, its signal never aborted (statelyai/xstate#5153).
+    const children = Object.values(this.root.getSnapshot().children ?? {}) as (AnyActorRef | undefined)[];
+    for (const child of children) child?.send(stopEvent);
     this.#exited?.({ exit: 'crash', error });
+  }
+
+  #follow(snapshot: AnyMachineSnapshot): void {
+    const previous = this.#seen && { snapshot: this.#seen, deadlines: this.#deadlines };
+    this.#deadlines = deadlinesOf(this.definition, snapshot, this.#clock.now(), this.#random, previous);
+    this.#seen = snapshot;
+    this.#arm();
   }
 
   #arm(): void {

@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { assign, setup } from 'xstate';
+import type { MachineDefinition } from '../../src/runtime/definition.ts';
 import { effect } from '../../src/runtime/effect.ts';
 import { Supervisor } from '../../src/runtime/supervisor.ts';
 import { VolatileActor, VolatileChild, type VolatileExit } from '../../src/runtime/volatile-actor.ts';
@@ -44,7 +45,7 @@ function lamp(burn: (signal: AbortSignal) => Promise<void> = () => Promise.resol
   return { kind: 'lamp', version: 1, machine, deadlineMs: (name: string) => lengths[name] };
 }
 
-function lit(definition = lamp()) {
+function lit(definition: MachineDefinition = lamp()) {
   const clock = new ManualClock();
   const exits: VolatileExit[] = [];
   const actor = new VolatileActor(definition, {}, clock, () => 0, 'one');
@@ -87,6 +88,38 @@ test('an actor that threw leaves no effect running and no alarm', () => {
   expect(exits).toMatchObject([{ exit: 'crash', error: { message: 'the filament broke' } }]);
   expect(aborted).toBe(true);
   expect(clock.alarms).toBe(0);
+});
+
+/** A machine that ends as it starts, in the manner of `first`. */
+function brief(first: 'context' | 'entry' | 'final' | 'deadline') {
+  const fail = (): never => {
+    throw new Error(`${first} failed`);
+  };
+  const machine = setup({ types: { context: {} as object }, actions: { fail } }).createMachine({
+    id: 'brief',
+    context: () => (first === 'context' ? fail() : {}),
+    initial: first === 'final' ? 'over' : 'here',
+    states: {
+      here: { meta: { deadlines: ['one'] }, ...(first === 'entry' && { entry: 'fail' as const }) },
+      over: { type: 'final' },
+    },
+  });
+  return { kind: 'brief', version: 1, machine, deadlineMs: () => (first === 'deadline' ? fail() : undefined) };
+}
+
+test.each(['context', 'entry', 'deadline'] as const)('a start whose %s fails is a crash, told once', first => {
+  const { clock, exits } = lit(brief(first));
+  expect(exits).toMatchObject([{ exit: 'crash', error: { message: `${first} failed` } }]);
+  expect(clock.alarms).toBe(0);
+});
+
+test('a machine whose first state is final is done, told once', () => {
+  expect(lit(brief('final')).exits).toEqual([{ exit: 'normal', output: undefined }]);
+});
+
+test('an effect that fails without an onError is a crash of its actor', async () => {
+  const { exits } = lit(lamp(() => Promise.reject(new Error('no current'))));
+  await vi.waitFor(() => expect(exits).toMatchObject([{ exit: 'crash', error: { message: 'no current' } }]));
 });
 
 test('a drain waits for effects until its deadline, and reports what is left', async () => {
