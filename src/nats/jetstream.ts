@@ -17,6 +17,8 @@ import type { Link } from './connection.ts';
 /** JetStream's numbers for what it refuses, as far as anything here depends on them. */
 export const refusals = {
   streamNotFound: 10059,
+  /** There is a stream of this name, and it is configured otherwise. */
+  streamNameInUse: 10058,
   messageNotFound: 10037,
   wrongLastSequence: 10071,
   /** The same, from replicated streams of newer servers, which do not say the sequence. */

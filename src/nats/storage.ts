@@ -6,6 +6,7 @@
  * 3. While JetStream is not ready (503, not enabled yet, no answer) the work is tried again, until the signal.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { StreamInfo } from '@nats-io/jetstream';
 import { FailureError } from '../core/failure.ts';
 import { isAtLeast, type Link, type ServerVersion } from './connection.ts';
 import { createStream, isTransient, JetStreamRefusal, refusals, streamInfo, updateStream } from './jetstream.ts';
@@ -94,10 +95,21 @@ function checkReplicas(replicas: number, version: ServerVersion): void {
 
 /** Resolves with the replicas that the stream has. */
 async function ensure(link: Link, desired: DesiredStream): Promise<number> {
-  const info = await streamInfo(link, desired.name);
-  if (!info) return (await createStream(link, desired)).config.num_replicas;
+  const info = (await streamInfo(link, desired.name)) ?? (await created(link, desired));
   const config = merge(info.config, desired);
   return config ? (await updateStream(link, config)).config.num_replicas : info.config.num_replicas;
+}
+
+/** The stream that was made; where another agent made it in between, that one. */
+async function created(link: Link, desired: DesiredStream): Promise<StreamInfo> {
+  try {
+    return await createStream(link, desired);
+  } catch (error) {
+    const isThere = error instanceof JetStreamRefusal && error.code === refusals.streamNameInUse;
+    const info = isThere ? await streamInfo(link, desired.name) : undefined;
+    if (!info) throw error;
+    return info;
+  }
 }
 
 /** JetStream's number for an account, or a server, on which it is not enabled (yet). */

@@ -32,6 +32,17 @@ async function configOf(name: string): Promise<StreamConfig> {
   return info.config;
 }
 
+test('many that begin at once on a new server all find the storage standing', async () => {
+  const own = await startNatsServer();
+  const links = await Promise.all(Array.from({ length: 6 }, () => openLink({ servers: [own.url], name: 'test' })));
+  for (let round = 0; round < 5; round += 1) {
+    const names = new Names(`at-once-${round}`);
+    await Promise.all(links.map(each => prepareStorage(each, names, {}, soon())));
+  }
+  await Promise.all(links.map(each => each.close()));
+  await own.stop();
+});
+
 test('all buckets and streams stand, and a second start changes nothing', async () => {
   const names = new Names('first');
   await prepareStorage(link, names, {}, soon());
