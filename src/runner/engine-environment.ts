@@ -2,7 +2,7 @@
 import { tokenVariable } from './members.ts';
 
 /** What an engine gets of its agent's environment. */
-const allowed = ['PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR', 'REEVE_FAILPOINTS'];
+const allowed = ['PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR', 'NODE_COMPILE_CACHE', 'REEVE_FAILPOINTS'];
 
 /** The allowed part of `from`, what the engine's adapter adds, and the run's token, which nothing overrides. */
 export function engineEnvironment(
