@@ -37,7 +37,17 @@ test('its environment is the allowlist, what was added, and the token', async ()
   }
   const environment = JSON.parse(run.lines[0] ?? '') as Record<string, string>;
   expect(environment).toMatchObject({ ADDED: 'yes', REEVE_RUN: run.token, PATH: process.env.PATH });
-  const known = ['PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR', 'NODE_COMPILE_CACHE', 'REEVE_FAILPOINTS', 'ADDED', 'REEVE_RUN'];
+  const known = [
+    'PATH',
+    'HOME',
+    'LANG',
+    'TZ',
+    'TMPDIR',
+    'NODE_COMPILE_CACHE',
+    'REEVE_FAILPOINTS',
+    'ADDED',
+    'REEVE_RUN',
+  ];
   expect(Object.keys(environment).filter(name => !known.includes(name) && !name.startsWith('__CF'))).toEqual([]);
 });
 
