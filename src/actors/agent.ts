@@ -137,6 +137,10 @@ export class Agent {
       tellProgress,
     };
     this.#control = new Supervisor({ name: 'control', clock: this.#clock, observe, random: Math.random });
+    this.#control.onEscalated(error => {
+      this.#defect('supervision of the agent itself', error);
+      void this.#close(1);
+    });
     this.#tree = new WorkTree({
       runtime,
       agent: config.name,

@@ -17,16 +17,32 @@ export async function drainActor(actor: DurableActor, deadline: number, host: Ho
   const { drainEvent } = actor.definition;
   if (drainEvent) {
     tellIfTaken(actor, { type: drainEvent, deadline } as EventObject);
-    await untilAt(clock, deadline, signal => actor.rested(isAtRest, signal));
+    await untilAt(clock, deadline, signal => rested(actor, signal));
   }
-  const rested = !drainEvent || isAtRest(actor.snapshot);
+  const isRested = !drainEvent || isAtRest(actor.snapshot);
   const stopBy = Math.max(deadline, clock.now() + stopMinMs);
   await untilAt(clock, stopBy, signal => actor.stop(signal));
   tellUnsettled(actor, clock.now() - startedAt, host);
   const { kind, id, unsettledEffects } = actor;
-  if (rested && unsettledEffects.length === 0) return [];
+  if (isRested && unsettledEffects.length === 0) return [];
   const left = unsettledEffects.join(', ');
   return [{ kind, id, why: left ? `its effects did not stop: ${left}` : `still ${actor.record.state}` }];
+}
+
+/** Resolves once an actor is over, or at rest with no step under way, or `signal` is aborted. */
+function rested(actor: DurableActor, signal: AbortSignal): Promise<void> {
+  const isRested = () => actor.isOver || (!actor.isBusy && isAtRest(actor.snapshot));
+  return new Promise(resolve => {
+    const done = () => {
+      unwatch();
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    // A step is felt after its watchers were told, so look once that is through.
+    const unwatch = actor.watch(() => setImmediate(() => isRested() && done()));
+    signal.addEventListener('abort', done);
+    if (isRested() || signal.aborted) done();
+  });
 }
 
 /**

@@ -13,6 +13,7 @@ import { effectsSettled, unsettledNames } from './effect.ts';
 import type { Host } from './host.ts';
 import { Inbox, type InboxOptions, type MailEnvelope } from './inbox.ts';
 import type { Mail } from './mailboxes.ts';
+import { Overtaken } from './overtaken.ts';
 import { type ActorRecord, keyOf, type MailPosition, type Owner } from './record.ts';
 import type { StoredRecord } from './record-store.ts';
 import { snapshotOf } from './snapshot-of.ts';
@@ -167,6 +168,11 @@ export class DurableActor {
     return unsettledNames(this.#root.system);
   }
 
+  /** True while a step of it is being written. */
+  get isBusy(): boolean {
+    return this.#logic.busy;
+  }
+
   /** True once it left or was stopped. */
   get isOver(): boolean {
     return this.#over;
@@ -209,25 +215,6 @@ export class DurableActor {
     return () => {
       this.#watchers.delete(see);
     };
-  }
-
-  /** Resolves true once it is over or `isAtRest` holds with no step under way; false when `signal` is aborted first. */
-  async rested(isAtRest: (snapshot: AnyMachineSnapshot) => boolean, signal: AbortSignal): Promise<boolean> {
-    const isRested = () => this.#over || (!this.#logic.busy && isAtRest(this.snapshot));
-    return await new Promise(resolve => {
-      const done = (rested: boolean) => {
-        unwatch();
-        signal.removeEventListener('abort', onAbort);
-        resolve(rested);
-      };
-      const onAbort = () => done(isRested());
-      // A step is felt after its watchers were told, so look once that is through.
-      const look = () => setImmediate(() => isRested() && done(true));
-      const unwatch = this.watch(look);
-      signal.addEventListener('abort', onAbort);
-      if (isRested()) done(true);
-      else if (signal.aborted) onAbort();
-    });
   }
 
   /**
@@ -312,19 +299,6 @@ export class DurableActor {
     const { kind, id, from, state, event, reason, note, final, at } = this.record;
     const { agent } = this.#owner;
     this.#host.observe({ fact: 'actor.transition', kind, id, from, state, event, reason, note, final, agent, at });
-  }
-}
-
-/** A write found that another owner's record is the effective one. */
-class Overtaken extends Error {
-  override readonly name = 'Overtaken';
-  readonly by: StoredRecord;
-
-  constructor(key: string, by: StoredRecord) {
-    super(
-      `${key} is run by another owner: ${by.record.owner?.agent ?? 'nobody'}, epoch ${by.record.owner?.epoch ?? 0}`,
-    );
-    this.by = by;
   }
 }
 
