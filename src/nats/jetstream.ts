@@ -13,6 +13,7 @@ import {
   TimeoutError,
 } from 'nats';
 import type { Link } from './connection.ts';
+import { request } from './requests.ts';
 
 /** JetStream's numbers for what it refuses, as far as anything here depends on them. */
 export const refusals = {
@@ -71,10 +72,7 @@ export async function ask<T>(
   body: string | Uint8Array,
   options: { timeoutMs: number; headers?: MsgHdrs },
 ): Promise<T> {
-  const settings = options.headers
-    ? { timeout: options.timeoutMs, headers: options.headers }
-    : { timeout: options.timeoutMs };
-  const message = await link.connection.request(subject, body, settings);
+  const message = await request(link, subject, body, options);
   const answer = JSON.parse(decoder.decode(message.data)) as T & { error?: { code: number; err_code?: number } };
   if (answer.error) throw new JetStreamRefusal(answer.error, subject);
   return answer;

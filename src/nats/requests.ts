@@ -1,0 +1,97 @@
+/**
+ * Requests and their answers over one inbox a link. The client library's own `request` makes an error with its stack, a
+ * race and a token for each, which is half the time of a durable step; the promises here are the same:
+ *
+ * 1. A request ends once: with its answer, with TimeoutError, with a RequestError that `isNoResponders`, or with
+ *    ClosedConnectionError when the link is closed.
+ * 2. A connection that is lost ends none by itself: its answer may come, or its time passes.
+ */
+import {
+  ClosedConnectionError,
+  createInbox,
+  type Msg,
+  type MsgHdrs,
+  NoRespondersError,
+  RequestError,
+  TimeoutError,
+} from 'nats';
+import type { Link } from './connection.ts';
+import { listen } from './listen.ts';
+
+export interface RequestOptions {
+  timeoutMs: number;
+  headers?: MsgHdrs;
+}
+
+/** Publishes to `subject` and resolves with the first answer. */
+export async function request(
+  link: Link,
+  subject: string,
+  body: string | Uint8Array,
+  options: RequestOptions,
+): Promise<Msg> {
+  let requests = byLink.get(link);
+  if (!requests) {
+    requests = new Requests(link);
+    byLink.set(link, requests);
+  }
+  return await requests.send(subject, body, options);
+}
+
+interface Waiting {
+  subject: string;
+  resolve: (answer: Msg) => void;
+  reject: (error: Error) => void;
+  timer: NodeJS.Timeout;
+}
+
+const byLink = new WeakMap<Link, Requests>();
+
+class Requests {
+  readonly #link: Link;
+  readonly #inbox = `${createInbox()}.`;
+  readonly #waiting = new Map<string, Waiting>();
+  #count = 0;
+
+  constructor(link: Link) {
+    this.#link = link;
+    listen(link, `${this.#inbox}*`, message => this.#answer(message));
+    link.onChange(() => {
+      if (link.isClosed)
+        for (const token of [...this.#waiting.keys()]) this.#end(token)?.reject(new ClosedConnectionError());
+    });
+  }
+
+  send(subject: string, body: string | Uint8Array, { timeoutMs, headers }: RequestOptions): Promise<Msg> {
+    this.#count += 1;
+    const token = this.#count.toString(36);
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => this.#end(token)?.reject(new TimeoutError()), timeoutMs);
+      this.#waiting.set(token, { subject, resolve, reject, timer });
+      try {
+        const reply = `${this.#inbox}${token}`;
+        this.#link.connection.publish(subject, body, headers ? { reply, headers } : { reply });
+      } catch (error) {
+        this.#end(token);
+        reject(error);
+      }
+    });
+  }
+
+  #answer(message: Msg): void {
+    const waiting = this.#end(message.subject.slice(this.#inbox.length));
+    if (!waiting) return; // it came too late
+    const { subject } = waiting;
+    const isAnswer = message.data.length > 0 || message.headers?.code !== 503;
+    if (isAnswer) waiting.resolve(message);
+    else waiting.reject(new RequestError(`nobody answers ${subject}`, { cause: new NoRespondersError(subject) }));
+  }
+
+  #end(token: string): Waiting | undefined {
+    const waiting = this.#waiting.get(token);
+    if (!waiting) return undefined;
+    this.#waiting.delete(token);
+    clearTimeout(waiting.timer);
+    return waiting;
+  }
+}
