@@ -101,9 +101,9 @@ export function publish(
   options: PublishOptions,
 ): Promise<PublishAck> {
   const headers = makeHeaders();
-  if (options.after !== undefined) headers.set('Nats-Expected-Last-Subject-Sequence', String(options.after));
-  if (options.messageId !== undefined) headers.set('Nats-Msg-Id', options.messageId);
-  for (const [name, value] of Object.entries(options.extra ?? {})) headers.set(name, value);
+  if (options.after !== undefined) headers.append('Nats-Expected-Last-Subject-Sequence', String(options.after));
+  if (options.messageId !== undefined) headers.append('Nats-Msg-Id', options.messageId);
+  for (const [name, value] of Object.entries(options.extra ?? {})) headers.append(name, value);
   return ask<PublishAck>(link, subject, payload, { timeoutMs: options.timeoutMs, headers });
 }
 

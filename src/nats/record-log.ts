@@ -6,11 +6,13 @@ import type { ActorRecord } from '../runtime/record.ts';
 import type { StoredRecord } from '../runtime/record-store.ts';
 import type { Kept } from './jetstream.ts';
 
+const decoder = new TextDecoder();
+
 /** The record in a message; undefined for a tombstone, and for what is no record. `revision` overrides its sequence. */
 export function decodeRecord(message: Kept, revision = message.seq): StoredRecord | undefined {
   if (message.data.length === 0 || message.header('KV-Operation') !== '') return undefined;
   try {
-    const record: unknown = JSON.parse(Buffer.from(message.data).toString());
+    const record: unknown = JSON.parse(decoder.decode(message.data));
     return isRecord(record) ? { record, revision } : undefined;
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;

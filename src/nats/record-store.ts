@@ -25,7 +25,6 @@ import { readStream } from './stream-read.ts';
 
 const putTimeoutMs = 1_000;
 const retryMs = 100;
-const encoder = new TextEncoder();
 
 export class NatsRecordStore implements RecordStore {
   readonly #link: Link;
@@ -43,7 +42,7 @@ export class NatsRecordStore implements RecordStore {
   }
 
   async append(record: ActorRecord, options: { signal?: AbortSignal } = {}): Promise<AppendOutcome> {
-    const payload = encoder.encode(JSON.stringify(record));
+    const payload = Buffer.from(JSON.stringify(record));
     if (payload.length > recordBytesMax) throw tooLong(record, payload.length);
     const outcome = this.#append(record, payload, options.signal);
     return options.signal ? orAborted(outcome, options.signal) : outcome;

@@ -200,14 +200,13 @@ export class Runtime {
       // Invariant 2: whatever starts it again starts from the record.
       next = onExit => this.#restore(kind, id, last, supervisor, onExit);
       const held = this.#mailRoom.hold(key);
-      const actor = await run(exit => this.#left(key, exit, exited)).catch(error => {
-        this.#mailRoom.handOver(held, undefined);
-        throw error;
-      });
-      if (!actor) {
-        this.#mailRoom.handOver(held, undefined);
-        return undefined;
+      let actor: DurableActor | undefined;
+      try {
+        actor = await run(exit => this.#left(key, exit, exited));
+      } finally {
+        if (!actor) this.#mailRoom.handOver(held, undefined);
       }
+      if (!actor) return undefined;
       last = actor;
       this.#running.set(key, actor);
       actor.watch(() => this.#purger.note(actor.record));

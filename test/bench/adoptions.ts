@@ -4,6 +4,7 @@ import {
   actorsSubject,
   bareCreate,
   bounded,
+  forgetCreates,
   linkTo,
   memoryStores,
   natsStores,
@@ -69,6 +70,7 @@ async function fromNats(): Promise<Row> {
       own.push(await adopt(stores));
       const create = (n: number) => bareCreate(plain, actorsSubject(`${round}-${n}`, 'bare'), value);
       bare.push(await timed(() => bounded(count, atOnce, create)));
+      await forgetCreates(plain, 'bare');
     }
     return {
       figure: `10,000 records restored from NATS, a write each (nats-server ${server.version})`,

@@ -14,7 +14,7 @@ import {
 
 const count = 2_000;
 const atOnce = 64;
-const rounds = 7;
+const rounds = 9;
 
 /** The bytes of a lamp's first record. */
 async function sampleOf(stores: Stores): Promise<Uint8Array> {

@@ -4,7 +4,7 @@ import { connect, headers } from 'nats';
 import { type Link, openLink } from '../../src/nats/connection.ts';
 import { Correspondence } from '../../src/nats/correspondence.ts';
 import { NatsMailboxes } from '../../src/nats/mailboxes.ts';
-import { Names, subjectOf } from '../../src/nats/names.ts';
+import { Names, streamOf, subjectOf } from '../../src/nats/names.ts';
 import { NatsRecordStore } from '../../src/nats/record-store.ts';
 import { NatsRefusals } from '../../src/nats/refusals.ts';
 import { prepareStorage } from '../../src/nats/storage.ts';
@@ -114,4 +114,10 @@ export async function bareCreate(connection: Plain, subject: string, value: Uint
     error?: object;
   }>();
   if (answer.error) throw new Error(`the bare create was refused: ${JSON.stringify(answer.error)}`);
+}
+
+/** Removes what was created under a kind, so that nobody who lists the bucket reads it. */
+export async function forgetCreates(connection: Plain, kind: string): Promise<void> {
+  const body = JSON.stringify({ filter: actorsSubject('*', kind) });
+  await connection.request(`$JS.API.STREAM.PURGE.${streamOf(names.actorsBucket)}`, body, { timeout: 10_000 });
 }

@@ -65,9 +65,10 @@ export async function run(): Promise<Row[]> {
   const starts = await inTurns(rounds, { own: () => startMs(count), bare: () => bare(count).tookMs });
   const [own, anchor] = [median(starts.own), median(starts.bare)];
   const heap = await heapEach();
-  const sizes = await inTurns(5, { few: () => startMs(1_000), many: () => startMs(50_000) });
-  const [few, many] = [median(sizes.few), median(sizes.many)];
-  const growth = many / 50 / few;
+  const few = await inTurns(25, { own: () => startMs(1_000), bare: () => bare(1_000).tookMs });
+  const many = await inTurns(5, { own: () => startMs(50_000), bare: () => bare(50_000).tookMs });
+  const growth = median(many.own) / 50 / median(few.own);
+  const bareGrowth = median(many.bare) / 50 / median(few.bare);
   const stops = await inTurns(5, { own: stopMs, bare: async () => bareStopMs() });
   const stop = median(stops.own);
   return [
@@ -88,12 +89,13 @@ export async function run(): Promise<Row[]> {
       met: heap.own <= 6_000,
     },
     {
-      figure: 'start of 50,000',
-      value: rate(50_000, many),
-      anchor: `of 1,000 ${rate(1_000, few)}`,
-      ratio: `${percent(growth)} of its time each`,
+      // What a heap fifty times as large costs the collector, bare actors pay too.
+      figure: `start of 50,000 (${rate(50_000, median(many.own))}), time each against 1,000`,
+      value: percent(growth),
+      anchor: `bare ${percent(bareGrowth)}`,
+      ratio: percent(growth / bareGrowth),
       target: '<= 125 %',
-      met: growth <= 1.25,
+      met: growth / bareGrowth <= 1.25,
     },
     {
       figure: '10,000 stopped in order, last first',
