@@ -25,16 +25,15 @@ async function startAgent(url: string, data: string): Promise<ChildProcess> {
   return child;
 }
 
-export async function run(): Promise<Row[]> {
-  const server = await openServer();
-  const data = await mkdtemp(join(tmpdir(), 'reeve-bench-'));
-  const agent = await startAgent(server.url, data);
-  const client = await connectClient({ url: server.url });
-  const plain = await plainConnection(server.url);
-  const body = { kind, id: 'lamp-0', command: { type: 'lamp.switch' } };
-  const value = new TextEncoder().encode(JSON.stringify(await client.request('actor.get', { kind, id: 'lamp-0' })));
-  const took = { command: [] as number[], request: [] as number[], write: [] as number[] };
+type Took = Record<'command' | 'request' | 'write', number[]>;
+
+async function measure(url: string): Promise<Took> {
+  const client = await connectClient({ url });
+  const plain = await plainConnection(url);
   try {
+    const body = { kind, id: 'lamp-0', command: { type: 'lamp.switch' } };
+    const value = new TextEncoder().encode(JSON.stringify(await client.request('actor.get', { kind, id: 'lamp-0' })));
+    const took: Took = { command: [], request: [], write: [] };
     for (let n = 0; n < warmUp + commands; n += 1) {
       const request = await timed(() => plain.request('bench.echo', JSON.stringify(body), { timeout: 5_000 }));
       const write = await timed(() => bareCreate(plain, actorsSubject(`write-${n}`, 'bare'), value));
@@ -44,15 +43,29 @@ export async function run(): Promise<Row[]> {
       took.write.push(write);
       took.command.push(command);
     }
+    return took;
   } finally {
     await client.close();
     await plain.close();
+  }
+}
+
+async function onAgent(url: string): Promise<Took> {
+  const data = await mkdtemp(join(tmpdir(), 'reeve-bench-'));
+  const agent = await startAgent(url, data);
+  try {
+    return await measure(url);
+  } finally {
     const ended = once(agent, 'exit');
     agent.disconnect();
     await ended;
-    await server.stop();
     await rm(data, { recursive: true, force: true });
   }
+}
+
+export async function run(): Promise<Row[]> {
+  const server = await openServer();
+  const took = await onAgent(server.url).finally(() => server.stop());
   const [own, request, write] = [median(took.command), median(took.request), median(took.write)];
   const anchor = request + write;
   return [
