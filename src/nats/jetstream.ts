@@ -20,6 +20,8 @@ export const refusals = {
   streamNotFound: 10059,
   /** There is a stream of this name, and it is configured otherwise. */
   streamNameInUse: 10058,
+  /** A stream has one of the subjects: another one, or this very one where two made it at once (seen on 2.9). */
+  subjectsOverlap: 10065,
   messageNotFound: 10037,
   wrongLastSequence: 10071,
   /** The same, from replicated streams of newer servers, which do not say the sequence. */
@@ -155,6 +157,18 @@ export async function streamInfo(link: Link, stream: string): Promise<StreamInfo
     if (error instanceof JetStreamRefusal && error.code === refusals.streamNotFound) return undefined;
     throw error;
   }
+}
+
+/** The names of the streams that take any of these subjects (the first 1,024 for each). */
+export async function streamsOn(link: Link, subjects: readonly string[]): Promise<string[]> {
+  const names = new Set<string>();
+  for (const subject of subjects) {
+    const answer = await ask<{ streams?: string[] | null }>(link, '$JS.API.STREAM.NAMES', JSON.stringify({ subject }), {
+      timeoutMs: apiTimeoutMs,
+    });
+    for (const name of answer.streams ?? []) names.add(name);
+  }
+  return [...names].sort();
 }
 
 /** How many messages a subject holds. */

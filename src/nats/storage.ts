@@ -4,12 +4,22 @@
  * 1. Nothing is ever weakened: of two limits the wider stays, of two counts of replicas the higher.
  * 2. What JetStream cannot change (where it stores, how it retains) ends the start, by name, and is left alone.
  * 3. While JetStream is not ready (503, not enabled yet, no answer) the work is tried again, until the signal.
+ * 4. Many may begin at once: a refusal because of what another of them is making is no failure, one because of a
+ *    stranger's stream is, and names it.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StreamInfo } from '@nats-io/jetstream';
 import { FailureError } from '../core/failure.ts';
 import { isAtLeast, type Link, type ServerVersion } from './connection.ts';
-import { createStream, isTransient, JetStreamRefusal, refusals, streamInfo, updateStream } from './jetstream.ts';
+import {
+  createStream,
+  isTransient,
+  JetStreamRefusal,
+  refusals,
+  streamInfo,
+  streamsOn,
+  updateStream,
+} from './jetstream.ts';
 import type { Names } from './names.ts';
 import { type DesiredStream, desiredStreams, merge } from './stream-config.ts';
 
@@ -95,28 +105,60 @@ function checkReplicas(replicas: number, version: ServerVersion): void {
 
 /** Resolves with the replicas that the stream has. */
 async function ensure(link: Link, desired: DesiredStream): Promise<number> {
-  const info = (await streamInfo(link, desired.name)) ?? (await created(link, desired));
-  const config = merge(info.config, desired);
-  return config ? (await updateStream(link, config)).config.num_replicas : info.config.num_replicas;
+  try {
+    const info = (await streamInfo(link, desired.name)) ?? (await created(link, desired));
+    const config = merge(info.config, desired);
+    return config ? (await updateStream(link, config)).config.num_replicas : info.config.num_replicas;
+  } catch (error) {
+    if (isRefusal(error, refusals.subjectsOverlap)) await checkSubjects(link, desired, error);
+    throw error;
+  }
 }
 
-/** The stream that was made; where another agent made it in between, that one. */
+/**
+ * The stream that was made; where another agent made it in between, that one. A server that compares the names before the
+ * subjects, and lets another create pass in between (2.9), refuses a stream for overlapping with itself.
+ */
 async function created(link: Link, desired: DesiredStream): Promise<StreamInfo> {
   try {
     return await createStream(link, desired);
   } catch (error) {
-    const isThere = error instanceof JetStreamRefusal && error.code === refusals.streamNameInUse;
-    const info = isThere ? await streamInfo(link, desired.name) : undefined;
+    const info = isRefusal(error, ...contested) ? await streamInfo(link, desired.name) : undefined;
     if (!info) throw error;
     return info;
   }
+}
+
+/** Throws where another stream has the subjects, which no waiting changes. */
+async function checkSubjects(link: Link, desired: DesiredStream, cause: unknown): Promise<void> {
+  const subjects = desired.subjects ?? [];
+  const others = (await streamsOn(link, subjects)).filter(name => name !== desired.name);
+  if (others.length === 0) return;
+  throw new FailureError(
+    {
+      kind: 'permanent',
+      code: 'storage-refused',
+      message: `JetStream refuses the stream ${desired.name}: ${others.join(', ')} has subjects in ${subjects.join(', ')}`,
+      hint: `remove ${others.join(', ')} or change its subjects, or configure another prefix`,
+    },
+    { cause },
+  );
+}
+
+/** What a create is refused with while, or after, another one makes the same stream. */
+const contested = [refusals.streamNameInUse, refusals.subjectsOverlap];
+
+function isRefusal(error: unknown, ...codes: number[]): error is JetStreamRefusal {
+  return error instanceof JetStreamRefusal && codes.includes(error.code);
 }
 
 /** JetStream's number for an account, or a server, on which it is not enabled (yet). */
 const notEnabled = [10039, 10076];
 
 function isWaiting(error: unknown): boolean {
-  if (error instanceof JetStreamRefusal && notEnabled.includes(error.code)) return true;
+  if (isRefusal(error, ...notEnabled)) return true;
+  // The other one's stream is not there yet, or not any more: nobody else has its subjects (see `ensure`).
+  if (isRefusal(error, ...contested)) return true;
   // A source that is still being created, on a server that has just started.
   return isTransient(error);
 }

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { StreamConfig } from '@nats-io/jetstream';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type Link, openLink, parseServerVersion } from '../../src/nats/connection.ts';
 import { createStream, streamInfo, updateStream } from '../../src/nats/jetstream.ts';
 import { NatsMailboxes } from '../../src/nats/mailboxes.ts';
@@ -10,7 +10,7 @@ import { Names } from '../../src/nats/names.ts';
 import { NatsRecordStore } from '../../src/nats/record-store.ts';
 import { isUnsoundReplicated, prepareStorage } from '../../src/nats/storage.ts';
 import { merge } from '../../src/nats/stream-config.ts';
-import { startNatsServer, type TestServer } from '../support/nats-server.ts';
+import { startNatsServer, type TestServer, type TestServerOptions } from '../support/nats-server.ts';
 import { makeRecord } from '../support/records.ts';
 
 let server: TestServer;
@@ -24,6 +24,32 @@ afterAll(async () => {
   await server.stop();
 });
 
+/** What a test began for itself, ended after it whether it passes or not, the newest first. */
+const endings: (() => Promise<void>)[] = [];
+afterEach(endAll);
+
+async function endAll(): Promise<void> {
+  const end = endings.pop();
+  if (!end) return;
+  try {
+    await end();
+  } finally {
+    await endAll();
+  }
+}
+
+async function startOwn(options?: TestServerOptions): Promise<TestServer> {
+  const own = await startNatsServer(options);
+  endings.push(() => own.stop());
+  return own;
+}
+
+async function openOwn(own: TestServer): Promise<Link> {
+  const opened = await openLink({ servers: [own.url], name: 'test' });
+  endings.push(() => opened.close());
+  return opened;
+}
+
 const soon = () => ({ signal: AbortSignal.timeout(10_000) });
 
 async function configOf(name: string): Promise<StreamConfig> {
@@ -33,14 +59,12 @@ async function configOf(name: string): Promise<StreamConfig> {
 }
 
 test('many that begin at once on a new server all find the storage standing', async () => {
-  const own = await startNatsServer();
-  const links = await Promise.all(Array.from({ length: 6 }, () => openLink({ servers: [own.url], name: 'test' })));
+  const own = await startOwn();
+  const links = await Promise.all(Array.from({ length: 6 }, () => openOwn(own)));
   for (let round = 0; round < 5; round += 1) {
     const names = new Names(`at-once-${round}`);
     await Promise.all(links.map(each => prepareStorage(each, names, {}, soon())));
   }
-  await Promise.all(links.map(each => each.close()));
-  await own.stop();
 });
 
 test('all buckets and streams stand, and a second start changes nothing', async () => {
@@ -103,6 +127,28 @@ test('a stream that cannot be changed ends the start, by name, and is left alone
   expect((await configOf('THIRD_MAIL')).storage).toBe('memory');
 });
 
+test("another stream's claim to the subjects ends the start, by name, and is left alone", async () => {
+  await createStream(link, { name: 'STRANGER', subjects: ['fourth.actor.backup.*'], storage: 'memory' });
+  await expect(prepareStorage(link, new Names('fourth'), {}, soon())).rejects.toMatchObject({
+    failure: {
+      kind: 'permanent',
+      code: 'storage-refused',
+      message: expect.stringMatching(/FOURTH_MAIL.*STRANGER/),
+      hint: expect.stringContaining('STRANGER'),
+    },
+  });
+  expect((await configOf('STRANGER')).subjects).toEqual(['fourth.actor.backup.*']);
+  expect(await streamInfo(link, 'FOURTH_MAIL')).toBeUndefined();
+});
+
+test('so it does where our stream is there and lacks those subjects', async () => {
+  await createStream(link, { name: 'FIFTH_MAIL', subjects: ['elsewhere.>'], storage: 'file' });
+  await createStream(link, { name: 'OTHER', subjects: ['fifth.actor.backup.*'], storage: 'memory' });
+  await expect(prepareStorage(link, new Names('fifth'), {}, soon())).rejects.toMatchObject({
+    failure: { code: 'storage-refused', message: expect.stringMatching(/FIFTH_MAIL.*OTHER/) },
+  });
+});
+
 test('replicas are never lowered', async () => {
   const existing = { ...(await configOf('FIRST_MAIL')), num_replicas: 3 };
   expect(merge(existing, { ...existing, num_replicas: 1 })).toBeUndefined();
@@ -119,10 +165,10 @@ test('replicas are refused where two writers of one revision could both be ackno
 
 test('a JetStream without room for the storage ends the start; one that fills up says so to senders', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'reeve-small-'));
+  endings.push(() => rm(directory, { recursive: true }));
   const config = join(directory, 'nats.conf');
   await writeFile(config, 'jetstream { max_file_store: 120MB }');
-  const small = await startNatsServer({ args: ['-c', config] });
-  const smallLink = await openLink({ servers: [small.url], name: 'test' });
+  const smallLink = await openOwn(await startOwn({ args: ['-c', config] }));
   const names = new Names();
   await expect(prepareStorage(smallLink, names, {}, soon())).rejects.toMatchObject({
     failure: { code: 'storage-full', hint: expect.stringContaining('history') },
@@ -136,14 +182,10 @@ test('a JetStream without room for the storage ends the start; one that fills up
     code: 'unavailable',
     message: expect.stringContaining('not stored'),
   });
-  await smallLink.close();
-  await small.stop();
-  await rm(directory, { recursive: true });
 });
 
 test('JetStream that is not enabled is waited for, until the signal', async () => {
-  const bare = await startNatsServer({ jetStream: false });
-  const bareLink = await openLink({ servers: [bare.url], name: 'test' });
+  const bareLink = await openOwn(await startOwn({ jetStream: false }));
   const stop = new AbortController();
   const reason = new Error('enough');
   const waiting = (cause: Error) => {
@@ -151,8 +193,6 @@ test('JetStream that is not enabled is waited for, until the signal', async () =
     stop.abort(reason);
   };
   await expect(prepareStorage(bareLink, new Names(), {}, { signal: stop.signal, waiting })).rejects.toBe(reason);
-  await bareLink.close();
-  await bare.stop();
 });
 
 test('a prefix that could not stand in a subject is invalid', () => {
