@@ -36,6 +36,7 @@ export interface CreateOptions {
 
 type OnExit = (exit: Exit) => void;
 
+const none: readonly (() => void)[] = [];
 /** How far the times of mail and of records may lie apart. */
 const skewMs = 10_000;
 
@@ -49,10 +50,13 @@ export class DurableActor {
   readonly #onExit: OnExit;
   readonly #logic: DurableLogic;
   readonly #root: Actor<DurableLogic>;
-  readonly #inbox: Inbox;
+  readonly #inboxOptions: InboxOptions;
+  /** Opened for the first message: most actors wait long for one. */
+  #inbox: Inbox | undefined;
   readonly #alarm: DeadlineAlarm;
-  readonly #watchers = new Set<() => void>();
-  readonly #stopped = new AbortController();
+  #watchers: readonly (() => void)[] = none;
+  /** Made for the first write that a stop may have to cut short: most actors that wait never need it. */
+  #stopped: AbortController | undefined;
   #standing: Standing;
   #writing: Promise<unknown> = Promise.resolve();
   #over = false;
@@ -146,8 +150,7 @@ export class DurableActor {
     this.#root = rootOf(this.#logic);
     const tell = (name: string) => this.#root.send({ type: 'deadline.passed', name } as EventObject);
     this.#alarm = new DeadlineAlarm(host.clock, () => this.#standing.deadlines, tell);
-    const propose = (envelope: MailEnvelope) => this.#root.send({ type: mailEvent, envelope } as EventObject);
-    this.#inbox = new Inbox({ host, definition, record: () => this.record, propose }, inbox);
+    this.#inboxOptions = inbox;
   }
 
   /** The newest durable record. */
@@ -180,7 +183,7 @@ export class DurableActor {
 
   /** Mail that it was handed and did not come to. */
   get unreadMail(): readonly Mail[] {
-    return this.#inbox.unread;
+    return this.#inbox?.unread ?? [];
   }
 
   /** Runs the effects of its state, and takes mail from here on. */
@@ -196,7 +199,7 @@ export class DurableActor {
   }
 
   deliver(mail: Mail): void {
-    this.#inbox.deliver(mail);
+    if (!this.#over) this.#openInbox().deliver(mail);
   }
 
   /** Sends it a fact of the runtime's, or of whoever binds it; never a command from outside. */
@@ -211,9 +214,9 @@ export class DurableActor {
 
   /** Calls `see` after each step, and when it stops, until the returned function is called. */
   watch(see: () => void): () => void {
-    this.#watchers.add(see);
+    this.#watchers = [...this.#watchers, see];
     return () => {
-      this.#watchers.delete(see);
+      this.#watchers = this.#watchers.filter(each => each !== see);
     };
   }
 
@@ -226,7 +229,7 @@ export class DurableActor {
     this.#halt();
     const settled = Promise.all([this.#writing, effectsSettled(this.#root.system)]);
     await Promise.race([settled, abortOf(signal)]);
-    this.#stopped.abort(new Error(`${this.key} was stopped`));
+    this.#stopped?.abort(new Error(`${this.key} was stopped`));
   }
 
   /** Resolves when its effects have settled, or `signal` is aborted: whoever starts it again waits for that. */
@@ -239,6 +242,14 @@ export class DurableActor {
     this.#exit({ how: 'fenced', by });
   }
 
+  #openInbox(): Inbox {
+    if (this.#inbox) return this.#inbox;
+    const propose = (envelope: MailEnvelope) => this.#root.send({ type: mailEvent, envelope } as EventObject);
+    const port = { host: this.#host, definition: this.definition, record: () => this.record, propose };
+    this.#inbox = new Inbox(port, this.#inboxOptions);
+    return this.#inbox;
+  }
+
   #exit(exit: Exit): void {
     if (this.#over) return;
     this.#over = true;
@@ -249,7 +260,7 @@ export class DurableActor {
   #halt(): void {
     this.#alarm.disarm();
     this.#root.stop();
-    this.#inbox.close();
+    this.#inbox?.close();
     for (const see of this.#watchers) see();
   }
 
@@ -263,12 +274,13 @@ export class DurableActor {
 
   #write(step: Step): Promise<void> {
     failpoint('actor.proposed');
-    const mail = step.envelope ? (step.envelope as MailEnvelope).place : this.#inbox.place;
+    const mail = step.envelope ? (step.envelope as MailEnvelope).place : (this.#inbox ?? this.#inboxOptions).place;
     const { at } = step.event as EventObject & { at: number };
     const facts = { at, owner: this.#owner, n: this.#host.nextWrite(), mail, random: this.#host.random };
     const before = { standing: this.#standing, snapshot: step.previous };
     const writing = async () => {
       const { record, deadlines } = recordOf(this.definition, this.id, step.next, step.event, facts, before);
+      this.#stopped ??= new AbortController();
       const written = await this.#host.store.append(record, { signal: this.#stopped.signal });
       if (written.outcome === 'superseded') throw new Overtaken(this.key, written.by);
       this.#standing = { record, revision: written.revision, deadlines };

@@ -102,10 +102,13 @@ export function timesText(deadlines: Deadlines): Record<string, string> {
   return texts;
 }
 
-/** RFC 3339 UTC with milliseconds. */
+/** RFC 3339 UTC with milliseconds. The last one is kept, for many are asked for within one millisecond. */
 export function timeText(atMs: number): string {
-  return new Date(atMs).toISOString();
+  if (atMs !== lastTime.atMs) lastTime = { atMs, text: new Date(atMs).toISOString() };
+  return lastTime.text;
 }
+
+let lastTime = { atMs: 0, text: '1970-01-01T00:00:00.000Z' };
 
 function requestsAfter(requests: string[], event: EventObject): string[] {
   const { requestId } = event as { requestId?: unknown };

@@ -2,7 +2,6 @@
 import { heapBytes, median, ms, percent, type Row, timed } from './measure.ts';
 import {
   actorsSubject,
-  bareCreate,
   bounded,
   forgetCreates,
   linkTo,
@@ -11,6 +10,7 @@ import {
   openRuntime,
   openServer,
   plainConnection,
+  rawCreate,
   type Stores,
 } from './stage.ts';
 
@@ -68,7 +68,7 @@ async function fromNats(): Promise<Row> {
     const bare: number[] = [];
     for (let round = 0; round < rounds; round += 1) {
       own.push(await adopt(stores));
-      const create = (n: number) => bareCreate(plain, actorsSubject(`${round}-${n}`, 'bare'), value);
+      const create = (n: number) => rawCreate(plain, actorsSubject(`${round}-${n}`, 'bare'), value);
       bare.push(await timed(() => bounded(count, atOnce, create)));
       await forgetCreates(plain, 'bare');
     }

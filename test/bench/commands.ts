@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { connectClient } from '../../src/nats/client.ts';
 import { median, ms, percentile, type Row, timed } from './measure.ts';
-import { actorsSubject, bareCreate, openServer, plainConnection } from './stage.ts';
+import { actorsSubject, openServer, plainConnection, rawCreate } from './stage.ts';
 
 const commands = 1_500;
 const warmUp = 300;
@@ -36,7 +36,7 @@ async function measure(url: string): Promise<Took> {
     const took: Took = { command: [], request: [], write: [] };
     for (let n = 0; n < warmUp + commands; n += 1) {
       const request = await timed(() => plain.request('bench.echo', JSON.stringify(body), { timeout: 5_000 }));
-      const write = await timed(() => bareCreate(plain, actorsSubject(`write-${n}`, 'bare'), value));
+      const write = await timed(() => rawCreate(plain, actorsSubject(`write-${n}`, 'bare'), value));
       const command = await timed(() => client.request('actor.send', { ...body, id: `lamp-${n % lamps}` }));
       if (n < warmUp) continue;
       took.request.push(request);
