@@ -51,14 +51,16 @@ export class NatsRecordStore implements RecordStore {
   async #append(record: ActorRecord, payload: Uint8Array, signal: AbortSignal | undefined): Promise<AppendOutcome> {
     const key = keyOf(record);
     const subject = subjectOf(this.#bucket, key);
-    const messageId = `${key}:${record.write.incarnation}:${record.write.n}`;
+    // One server alone takes one of two writes that follow the same revision; a write that came twice is found by `write`.
+    const { incarnation, n } = record.write;
+    const once = this.#replicated ? { messageId: `${key}:${incarnation}:${n}` } : {};
     let after = record.after;
     for (;;) {
       signal?.throwIfAborted();
       // Nothing is published into a lost connection: it would be kept back, and sent long after the caller gave up.
       if (!this.#link.isUp) await this.#link.untilUp(signal);
       try {
-        const ack = await publish(this.#link, subject, payload, { timeoutMs: putTimeoutMs, after, messageId });
+        const ack = await publish(this.#link, subject, payload, { timeoutMs: putTimeoutMs, after, ...once });
         if (!this.#replicated) return { outcome: 'effective', revision: ack.seq };
       } catch (error) {
         if (!isRetried(error)) throw error;
