@@ -73,7 +73,7 @@ export class WorkTree {
     const startedAt = clock.now();
     observe({
       fact: 'drain.started',
-      cause: 'agent',
+      cause: causeOf(this.#options.runtime.find('agent', this.#options.agent)?.record),
       graceMs: deadline - startedAt,
       actors: before,
       at: timeText(startedAt),
@@ -84,4 +84,10 @@ export class WorkTree {
     observe({ fact: 'drain.ended', tookMs, stopped, unstopped, at: timeText(clock.now()) });
     return { stopped, unstopped: unstopped.map(({ kind, id, why }) => ({ kind, id, state: why })), tookMs };
   }
+}
+
+/** What asked for a drain: the signal that the process got, or the command. */
+function causeOf(record: ActorRecord | undefined): string {
+  if (!record) return 'unknown';
+  return record.note?.startsWith('SIG') ? record.note : record.event;
 }

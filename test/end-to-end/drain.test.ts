@@ -44,6 +44,8 @@ test('SIGTERM ends an agent with 0 whose engine is stopped, and leaves no proces
   const { status, tookMs } = await agent.terminate();
   tellMeasured('SIGTERM with a stopped engine, to the exit', tookMs);
   expect(status).toBe(0);
+  await agent.told('drain.started', ({ cause, actors }) => cause === 'SIGTERM' && actors === 1);
+  await agent.told('drain.ended', ({ stopped }) => stopped === 1);
   expect(tookMs).toBeLessThan(20_000);
   expect(world.processes()).toEqual([]);
 
