@@ -22,11 +22,11 @@ export interface ProgressReport {
   end(): void;
 }
 
-export function progressReport(output: Output, clock: Clock): ProgressReport {
+export function progressReport(output: Output, clock: Pick<Clock, 'now'>): ProgressReport {
   return output.isTTY ? drawnReport(output, clock) : plainReport(output, clock);
 }
 
-function drawnReport(output: Output, clock: Clock): ProgressReport {
+function drawnReport(output: Output, clock: Pick<Clock, 'now'>): ProgressReport {
   const region = new LiveRegion(output);
   let last: { state: string; at: number } | undefined;
   return {
@@ -45,7 +45,7 @@ function drawnReport(output: Output, clock: Clock): ProgressReport {
   };
 }
 
-function plainReport(output: Output, clock: Clock): ProgressReport {
+function plainReport(output: Output, clock: Pick<Clock, 'now'>): ProgressReport {
   let last: { state: string; at: number; share: number } | undefined;
   return {
     show(label, state, progress) {

@@ -11,7 +11,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FailureError } from '../core/failure.ts';
 import { isId } from '../core/ids.ts';
-import { type ActorRecord, keyOf, recordBytesMax } from '../runtime/record.ts';
+import { type ActorRecord, isSameWrite, keyOf, recordBytesMax } from '../runtime/record.ts';
 import type { AppendOutcome, RecordStore, StoredRecord } from '../runtime/record-store.ts';
 import type { Link } from './connection.ts';
 import { isOvertaken, isTransient, JetStreamRefusal, publish, readMessage, refusals } from './jetstream.ts';
@@ -75,7 +75,7 @@ export class NatsRecordStore implements RecordStore {
   /** What became of a write: done, overtaken, or not taken yet, and then which message it must follow to be. */
   async #resolve(record: ActorRecord, subject: string): Promise<AppendOutcome | { after: number }> {
     const { chain, last } = await walkFrom(this.#link, this.#stream, subject, record.after);
-    const own = chain.find(each => isOwn(record, each));
+    const own = chain.find(each => isSameWrite(each.record, record));
     if (own) return { outcome: 'effective', revision: own.revision };
     const newest = last && decodeRecord(last);
     const overtaking = newest && chain.at(-1);
@@ -176,11 +176,6 @@ async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
     signal.removeEventListener('abort', abort);
     work.catch(() => {});
   }
-}
-
-function isOwn(record: ActorRecord, stored: StoredRecord): boolean {
-  const { write } = stored.record;
-  return write.incarnation === record.write.incarnation && write.n === record.write.n;
 }
 
 /** A full or failing store refuses for now: its room may come back, and the write is not lost meanwhile. */

@@ -21,8 +21,13 @@ export interface Child {
 export interface ChildSpec {
   id: string;
   restart: RestartType;
-  /** Starts it; undefined where there is nothing to run. `exited` is called once, when it leaves by itself. */
-  start: (exited: (exit: ChildExit) => void) => Child | undefined | Promise<Child | undefined>;
+  /** Starts it; undefined where there is nothing to run. Its life is told once, when it leaves by itself. */
+  start: (life: ChildLife) => Child | undefined | Promise<Child | undefined>;
+}
+
+/** One life of a child, from a start of it on: whom it tells that it left. */
+export interface ChildLife {
+  exited(exit: ChildExit): void;
 }
 
 /** Whoever has the slot: the supervisor. */
@@ -41,6 +46,7 @@ export class ChildSlot {
   readonly order: number;
   /** Its restarts since it was last stable. */
   crashes = 0;
+  /** When the life after the last crash began: nobody asks while there are none to forget. */
   startedAt = 0;
   lastError: unknown;
   /** Takes back the alarm of a restart that waits. */
@@ -50,8 +56,8 @@ export class ChildSlot {
   /** While its start is under way; undefined where nothing came of it. Never rejects. */
   #starting: Promise<Child | undefined> | undefined;
   #stopping: Promise<Unstopped[]> | undefined;
-  /** Counts its lives. */
-  #life = 0;
+  /** The one that is heard (1). */
+  #life: Life | undefined;
 
   constructor(spec: ChildSpec, order: number, port: SlotPort) {
     this.spec = spec;
@@ -72,28 +78,29 @@ export class ChildSlot {
    * meanwhile.
    */
   start(): Promise<void> | undefined {
-    this.#life += 1;
-    const life = this.#life;
-    const started = this.spec.start(exit => this.#leave(life, exit));
+    const life = new Life(this);
+    this.#life = life;
+    const started = this.spec.start(life);
     if (started instanceof Promise) return this.#await(started, life);
     this.#begin(life, started);
     return undefined;
   }
 
-  #leave(life: number, exit: ChildExit): void {
+  /** For its lives. */
+  left(life: Life, exit: ChildExit): void {
     if (this.#life !== life) return;
-    this.#life += 1;
+    this.#life = undefined;
     this.#child = undefined;
     this.#port.exited(this, exit);
   }
 
-  #begin(life: number, child: Child | undefined): void {
+  #begin(life: Life, child: Child | undefined): void {
     if (this.#life !== life) return;
     this.#child = child;
     this.#port.begun(this, child !== undefined);
   }
 
-  async #await(started: Promise<Child | undefined>, life: number) {
+  async #await(started: Promise<Child | undefined>, life: Life) {
     const starting = started.catch(() => undefined);
     this.#starting = starting;
     try {
@@ -108,7 +115,7 @@ export class ChildSlot {
   /** Ends this life by `deadline`. Who is being stopped already is waited for. */
   stop(deadline: number): Promise<Unstopped[]> {
     this.takeAlarmBack?.();
-    this.#life += 1;
+    this.#life = undefined;
     const [child, starting] = [this.#child, this.#starting];
     this.#child = undefined;
     if (!child && !starting) return this.#stopping ?? nothing;
@@ -119,6 +126,19 @@ export class ChildSlot {
     };
     stopping.then(over, over);
     return stopping;
+  }
+}
+
+/** An object and not a function: there is one for each of very many children. */
+class Life implements ChildLife {
+  readonly #slot: ChildSlot;
+
+  constructor(slot: ChildSlot) {
+    this.#slot = slot;
+  }
+
+  exited(exit: ChildExit): void {
+    this.#slot.left(this, exit);
   }
 }
 

@@ -6,10 +6,10 @@
  *    inner transition on `deadline.passed` would go round for ever, a write each time.
  * 2. What was told is known in memory only: an actor that is restored is told of each deadline that is over.
  */
-import type { Clock } from '../core/clock.ts';
+import { Alarm, type Clock } from '../core/clock.ts';
 import { type Deadlines, nearestOf } from './deadlines.ts';
 
-export class DeadlineAlarm {
+export class DeadlineAlarm extends Alarm {
   readonly #clock: Clock;
   readonly #deadlines: () => Deadlines;
   readonly #tell: (name: string) => void;
@@ -17,10 +17,10 @@ export class DeadlineAlarm {
   #rung: Set<string> | undefined;
   /** By the times for which a telling led to a step. */
   #heard: Map<string, number> | undefined;
-  #takeBack: (() => void) | undefined;
   #isArmed = false;
 
   constructor(clock: Clock, deadlines: () => Deadlines, tell: (name: string) => void) {
+    super();
     this.#clock = clock;
     this.#deadlines = deadlines;
     this.#tell = tell;
@@ -30,13 +30,13 @@ export class DeadlineAlarm {
     this.disarm();
     this.#isArmed = true;
     const nearest = nearestOf(this.#deadlines(), name => this.#isTold(name));
-    if (nearest !== Number.POSITIVE_INFINITY) this.#takeBack = this.#clock.alarm(nearest, () => this.#ring());
+    if (nearest !== Number.POSITIVE_INFINITY) this.#clock.set(this, nearest);
   }
 
   /** Takes the alarm back. May be called twice. */
   disarm(): void {
     this.#isArmed = false;
-    this.#takeBack?.();
+    this.#clock.unset(this);
   }
 
   /** A step is felt; `deadline` names the one whose telling led to it. */
@@ -55,7 +55,8 @@ export class DeadlineAlarm {
     return heardAt !== undefined && heardAt === this.#deadlines()[name];
   }
 
-  #ring(): void {
+  /** For the clock. */
+  ring(): void {
     const now = this.#clock.now();
     for (const [name, at] of Object.entries(this.#deadlines())) {
       if (at > now || this.#isTold(name)) continue;

@@ -40,8 +40,10 @@ export function nearestOf(deadlines: Deadlines, isOver?: (name: string) => boole
   return nearest;
 }
 
+const none: readonly string[] = [];
+
 function namedBy(node: AnyStateNode): readonly string[] {
-  return (node.meta as StateMeta | undefined)?.deadlines ?? [];
+  return (node.meta as StateMeta | undefined)?.deadlines ?? none;
 }
 
 /** What the innermost state that says so waits for. */

@@ -2,10 +2,9 @@
  * One durable actor as its agent runs it: the root of an XState system of its own, its newest record, its inbox, and one
  * alarm for the nearest deadline that has not rung.
  */
-import { type Actor, type AnyMachineSnapshot, createActor, type EventObject } from 'xstate';
+import type { Actor, AnyMachineSnapshot, EventObject } from 'xstate';
 import { failpoint } from '../core/failpoint.ts';
 import { FailureError } from '../core/failure.ts';
-import { claimOf, selfOf, timesOf } from './claim.ts';
 import { DeadlineAlarm } from './deadline-alarm.ts';
 import type { MachineDefinition } from './definition.ts';
 import { canTake, DurableLogic, mailEvent, type Step } from './durable.ts';
@@ -14,10 +13,9 @@ import type { Host } from './host.ts';
 import { Inbox, type InboxOptions, type MailEnvelope } from './inbox.ts';
 import type { Mail } from './mailboxes.ts';
 import { Overtaken } from './overtaken.ts';
-import { type ActorRecord, keyOf, type MailPosition, type Owner } from './record.ts';
+import { type ActorRecord, keyOf, type Owner } from './record.ts';
 import type { StoredRecord } from './record-store.ts';
-import { snapshotOf } from './snapshot-of.ts';
-import { recordOf, type Standing, timeText } from './step-record.ts';
+import { recordOf, type Standing } from './step-record.ts';
 
 /** How an actor left its agent by itself. */
 export type Exit =
@@ -26,19 +24,9 @@ export type Exit =
   /** Another owner's record came first. */
   | { how: 'fenced'; by: StoredRecord };
 
-export interface CreateOptions {
-  input: object;
-  note?: string | undefined;
-  requestId?: string | undefined;
-  /** Where its mailbox begins: what lies before was meant for nobody. */
-  mail: MailPosition;
-}
-
-type OnExit = (exit: Exit) => void;
+export type OnExit = (exit: Exit) => void;
 
 const none: readonly (() => void)[] = [];
-/** How far the times of mail and of records may lie apart. */
-const skewMs = 10_000;
 
 export class DurableActor {
   readonly definition: MachineDefinition;
@@ -61,70 +49,8 @@ export class DurableActor {
   #writing: Promise<unknown> = Promise.resolve();
   #over = false;
 
-  /**
-   * Creates an actor: when this resolves its first record is durable, and nothing of it has run. `taken` says by which
-   * record where the id is taken.
-   */
-  static async create(
-    host: Host,
-    definition: MachineDefinition,
-    id: string,
-    options: CreateOptions,
-    onExit: OnExit,
-  ): Promise<{ actor: DurableActor } | { taken: StoredRecord }> {
-    const at = host.clock.now();
-    const owner: Owner = { ...host.owner, epoch: 1 };
-    const rootOf = (logic: DurableLogic) => createActor(logic, { input: { ...options.input, at }, id });
-    const actor = new DurableActor(host, definition, id, owner, onExit, rootOf, {
-      place: options.mail,
-      knownUntil: '',
-    });
-    const first = actor.snapshot;
-    if ((first.status as string) === 'error') throw first.error;
-    const event = { type: 'actor.created', note: options.note, requestId: options.requestId };
-    const facts = { at, owner, n: host.nextWrite(), mail: options.mail, random: host.random };
-    const { record, deadlines } = recordOf(definition, id, first, event, facts);
-    const written = await host.store.append(record);
-    if (written.outcome === 'superseded') return { taken: written.by };
-    actor.#standing = { record, revision: written.revision, deadlines };
-    actor.#observe();
-    return { actor };
-  }
-
-  /**
-   * Takes a record over: when this resolves the claim is durable, and nothing of the actor has run. A record of this
-   * incarnation needs no claim. `lost` says who was quicker. Throws where this machine cannot run the record.
-   */
-  static async adopt(
-    host: Host,
-    definition: MachineDefinition,
-    stored: StoredRecord,
-    onExit: OnExit,
-  ): Promise<{ actor: DurableActor } | { lost: StoredRecord }> {
-    const { record, revision } = stored;
-    const mine = record.owner?.incarnation === host.owner.incarnation ? record.owner : undefined;
-    const owner: Owner = mine ?? { ...host.owner, epoch: (record.owner?.epoch ?? 0) + 1 };
-    const known = selfOf(definition, record);
-    const self = mine ? known : { ...known, state: definition.adoptedIn ?? known.state };
-    const snapshot = snapshotOf(definition.machine, self);
-    const rootOf = (logic: DurableLogic) => createActor(logic, { snapshot, id: record.id });
-    const knownUntil = timeText(host.clock.now() + skewMs);
-    const actor = new DurableActor(host, definition, record.id, owner, onExit, rootOf, {
-      place: record.mail,
-      knownUntil,
-    });
-    actor.#standing = { record, revision, deadlines: timesOf(record.deadlines) };
-    if (mine) return { actor };
-
-    const claim = claimOf(definition, stored, self, actor.snapshot, owner, host);
-    const written = await host.store.append(claim.record);
-    if (written.outcome === 'superseded') return { lost: written.by };
-    actor.#standing = { ...claim, revision: written.revision };
-    actor.#observe();
-    return { actor };
-  }
-
-  private constructor(
+  /** Nothing of it runs, and it stands nowhere, before `stand` and `start`: src/runtime/first-records.ts does both. */
+  constructor(
     host: Host,
     definition: MachineDefinition,
     id: string,
@@ -140,7 +66,7 @@ export class DurableActor {
     this.#host = host;
     this.#owner = owner;
     this.#onExit = onExit;
-    this.#standing = undefined as never; // set by `create` and `adopt` before either lets go of the actor
+    this.#standing = undefined as never; // `stand` comes before anybody asks
     this.#logic = new DurableLogic(definition.machine, {
       stamp: event => this.#stamp(event),
       write: step => this.#write(step),
@@ -184,6 +110,12 @@ export class DurableActor {
   /** Mail that it was handed and did not come to. */
   get unreadMail(): readonly Mail[] {
     return this.#inbox?.unread ?? [];
+  }
+
+  /** Its first record here is durable; one that is `told` is of a step that nobody heard of yet. */
+  stand(standing: Standing, told: boolean): void {
+    this.#standing = standing;
+    if (told) this.#observe();
   }
 
   /** Runs the effects of its state, and takes mail from here on. */

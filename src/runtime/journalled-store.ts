@@ -4,8 +4,8 @@
  *
  * 1. A write that is not decided within `patienceMs` (at once while the link is known to be down) goes to the journal,
  *    unchanged: its `write` tells later whether the store had it after all.
- * 2. Once an actor has a step in the journal, its later steps queue behind it, until all are replayed; whoever reads it
- *    here reads the newest of them.
+ * 2. Once an actor has a step in the journal, its later steps queue behind it, until all are replayed; whoever reads it or
+ *    its history here reads them too.
  * 3. A journalled step has a provisional revision (negative); the record that is replayed names the real one.
  * 4. A replay that finds another owner drops the actor's steps and tells `onOvertaken`. A step that the store can never
  *    take drops them too and is told as trouble; it holds up nobody else's.
@@ -13,7 +13,7 @@
  */
 import { FailureError } from '../core/failure.ts';
 import type { JournalFile } from './journal-file.ts';
-import { type ActorRecord, keyOf, tooLongOf } from './record.ts';
+import { type ActorRecord, isSameWrite, keyOf, tooLongOf } from './record.ts';
 import type { AppendOutcome, RecordStore, StoredRecord } from './record-store.ts';
 import { StepQueues } from './step-queues.ts';
 
@@ -101,8 +101,17 @@ export class JournalledStore implements RecordStore {
     for (const stored of journalled.values()) if (kind === undefined || stored.record.kind === kind) yield stored;
   }
 
-  history(kind: string, id: string, options?: { limit?: number; before?: number }): Promise<StoredRecord[]> {
-    return this.#store.history(kind, id, options);
+  async history(
+    kind: string,
+    id: string,
+    { limit = 50, before }: { limit?: number; before?: number } = {},
+  ): Promise<StoredRecord[]> {
+    // Read before the store is: what is replayed meanwhile is then in both, and told once.
+    const waiting = this.#steps.waiting(keyOf({ kind, id })).filter(step => isBefore(step, before));
+    const page = { limit, ...(before !== undefined && before > 0 && { before }) };
+    const stored = await this.#store.history(kind, id, page);
+    const unwritten = waiting.filter(step => !stored.some(each => isSameWrite(each.record, step.record)));
+    return [...unwritten.reverse(), ...stored].slice(0, limit);
   }
 
   watch(see: (stored: StoredRecord) => void): Promise<() => void> {
@@ -232,6 +241,11 @@ export class JournalledStore implements RecordStore {
     unwatch();
     signal?.removeEventListener('abort', over);
   }
+}
+
+/** Provisional revisions count down, and each of them comes after every real one. */
+function isBefore({ revision }: StoredRecord, before: number | undefined): boolean {
+  return before === undefined || (before < 0 && revision > before);
 }
 
 /** An earlier replay got at least this far before it was cut off, and the store keeps no longer what it wrote then. */

@@ -64,6 +64,11 @@ export function keyOf(actor: { kind: string; id: string }): string {
   return `${actor.kind}.${actor.id}`;
 }
 
+/** True where both are the same step of the same incarnation, whatever revision either follows. */
+export function isSameWrite(one: ActorRecord, other: ActorRecord): boolean {
+  return one.write.incarnation === other.write.incarnation && one.write.n === other.write.n;
+}
+
 /** A record without its context: what answers and lists show. */
 export function summaryOf(record: ActorRecord): Omit<ActorRecord, 'context'> {
   const { context: _, ...summary } = record;

@@ -10,14 +10,15 @@ import { AnswerError } from '../core/answer-error.ts';
 import { isId } from '../core/ids.ts';
 import { drainActor, settle, tellIfTaken } from './actor-drain.ts';
 import type { MachineDefinition } from './definition.ts';
-import { DurableActor, type Exit } from './durable-actor.ts';
+import type { DurableActor, Exit } from './durable-actor.ts';
+import { adoptDurable, createDurable } from './first-records.ts';
 import type { Host } from './host.ts';
 import { MailPurger } from './mail-purger.ts';
 import { MailRoom } from './mail-room.ts';
 import { type ActorRecord, keyOf } from './record.ts';
 import type { StoredRecord } from './record-store.ts';
 import { timeText } from './step-record.ts';
-import type { Child, ChildExit, Supervisor, Unstopped } from './supervisor.ts';
+import type { Child, ChildLife, Supervisor, Unstopped } from './supervisor.ts';
 
 export interface StartOptions {
   input: object;
@@ -143,7 +144,7 @@ export class Runtime {
     let first: ActorRecord | undefined;
     const create = async (onExit: (exit: Exit) => void) => {
       const said = { ...options, mail: this.#mailRoom.newest };
-      const begun = await DurableActor.create(this.host, definition, id, said, onExit);
+      const begun = await createDurable(this.host, definition, id, said, onExit);
       if ('taken' in begun) taken = begun.taken.record;
       else first = begun.actor.record;
       return 'actor' in begun ? begun.actor : undefined;
@@ -195,14 +196,14 @@ export class Runtime {
     const { definition, supervisor } = this.#known(kind);
     let next = begin;
     let last: DurableActor | undefined;
-    const start = async (exited: (exit: ChildExit) => void): Promise<Child | undefined> => {
+    const start = async (life: ChildLife): Promise<Child | undefined> => {
       const run = next;
       // Invariant 2: whatever starts it again starts from the record.
       next = onExit => this.#restore(kind, id, last, supervisor, onExit);
       const held = this.#mailRoom.hold(key);
       let actor: DurableActor | undefined;
       try {
-        actor = await run(exit => this.#left(key, exit, exited));
+        actor = await run(exit => this.#left(key, exit, life));
       } finally {
         if (!actor) this.#mailRoom.handOver(held, undefined);
       }
@@ -229,7 +230,7 @@ export class Runtime {
 
   async #adopt(stored: StoredRecord, onExit: (exit: Exit) => void): Promise<DurableActor | undefined> {
     const { definition } = this.#known(stored.record.kind);
-    const adopted = await DurableActor.adopt(this.host, definition, stored, onExit);
+    const adopted = await adoptDurable(this.host, definition, stored, onExit);
     return 'actor' in adopted ? adopted.actor : undefined;
   }
 
@@ -263,7 +264,7 @@ export class Runtime {
     }
   }
 
-  #left(key: string, exit: Exit, exited: (exit: ChildExit) => void): void {
+  #left(key: string, exit: Exit, life: ChildLife): void {
     const actor = this.#running.get(key);
     this.#running.delete(key);
     const at = timeText(this.host.clock.now());
@@ -274,8 +275,8 @@ export class Runtime {
     }
     if (actor && exit.how === 'fenced') this.#fenced(actor.kind, actor.id, exit.by);
     if (actor && exit.how === 'normal') this.#mailRoom.bury(actor.unreadMail);
-    if (exit.how === 'crash') exited({ exit: 'crash', error: exit.error });
-    else exited({ exit: exit.how === 'normal' ? 'normal' : 'shutdown' });
+    if (exit.how === 'crash') life.exited({ exit: 'crash', error: exit.error });
+    else life.exited({ exit: exit.how === 'normal' ? 'normal' : 'shutdown' });
   }
 
   #fenced(kind: string, id: string, by: StoredRecord): void {

@@ -79,6 +79,12 @@ export class StepQueues {
     return step && { record: step.record, revision: step.revision };
   }
 
+  /** Those of an actor that are on the disk, oldest first. */
+  waiting(key: string): StoredRecord[] {
+    const synced = (this.#queues.get(key) ?? []).filter(({ isSynced }) => isSynced);
+    return synced.map(({ record, revision }) => ({ record, revision }));
+  }
+
   newestOfAll(): Map<string, StoredRecord> {
     return new Map(
       this.keys().flatMap(key => {

@@ -102,13 +102,20 @@ export function timesText(deadlines: Deadlines): Record<string, string> {
   return texts;
 }
 
-/** RFC 3339 UTC with milliseconds. The last one is kept, for many are asked for within one millisecond. */
+/**
+ * RFC 3339 UTC with milliseconds. The last two are kept, for many are asked for within one millisecond: the present, and
+ * the deadline of those that start in it.
+ */
 export function timeText(atMs: number): string {
-  if (atMs !== lastTime.atMs) lastTime = { atMs, text: new Date(atMs).toISOString() };
+  if (atMs === lastTime.atMs) return lastTime.text;
+  const before = lastTime;
+  lastTime = atMs === timeBefore.atMs ? timeBefore : { atMs, text: new Date(atMs).toISOString() };
+  timeBefore = before;
   return lastTime.text;
 }
 
 let lastTime = { atMs: 0, text: '1970-01-01T00:00:00.000Z' };
+let timeBefore = lastTime;
 
 function requestsAfter(requests: string[], event: EventObject): string[] {
   const { requestId } = event as { requestId?: unknown };

@@ -24,7 +24,7 @@ import { type ChildExit, ChildSlot, type ChildSpec, type SlotPort } from './chil
 import { stopChildren, type Unstopped } from './child-stop.ts';
 import { timeText } from './step-record.ts';
 
-export type { Child, ChildExit, ChildSpec } from './child-slot.ts';
+export type { Child, ChildExit, ChildLife, ChildSpec } from './child-slot.ts';
 export type { Unstopped } from './child-stop.ts';
 
 export interface SupervisorOptions {
@@ -58,7 +58,7 @@ export class Supervisor {
   readonly #children = new Map<string, ChildSlot>();
   readonly #port: SlotPort = {
     begun: (slot, isRunning) => {
-      slot.startedAt = this.#options.clock.now();
+      if (slot.crashes > 0) slot.startedAt = this.#options.clock.now();
       if (!isRunning) this.#children.delete(slot.id);
     },
     exited: (slot, exit) => this.#exited(slot, exit),
@@ -116,8 +116,8 @@ export class Supervisor {
     return {
       id: this.name,
       restart,
-      start: exited => {
-        this.#escalated = error => exited({ exit: 'crash', error });
+      start: life => {
+        this.#escalated = error => life.exited({ exit: 'crash', error });
         const child = { drain: (deadline: number) => this.drain(deadline) };
         return this.state === 'escalated' ? this.#beginAgain().then(() => child) : child;
       },
@@ -170,6 +170,7 @@ export class Supervisor {
     const at = this.#options.clock.now();
     if (at - slot.startedAt >= (this.#options.stableMs ?? 60_000)) slot.crashes = 0;
     if (exit !== 'normal' || restart === 'permanent') slot.crashes += 1;
+    slot.startedAt = at; // until it begins again: the time until then is no uptime
     slot.lastError = error;
     this.#machine.send({ type: 'child.exited', id, restart, exit, at });
   }

@@ -35,6 +35,11 @@ export function median(values: readonly number[]): number {
   return percentile(values, 0.5);
 }
 
+/** What `one` is of `other`, round by round, so that a slow spell of the machine counts for neither: the median of it. */
+export function ratioOf(one: readonly number[], other: readonly number[]): number {
+  return median(one.map((value, round) => value / (other[round] ?? Number.NaN)));
+}
+
 /** Does `work` and resolves with how many milliseconds it took. */
 export async function timed(work: () => unknown): Promise<number> {
   const start = performance.now();

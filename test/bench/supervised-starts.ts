@@ -4,10 +4,10 @@ import { Supervisor } from '../../src/runtime/supervisor.ts';
 import { SystemClock } from '../../src/runtime/system-clock.ts';
 import { VolatileChild } from '../../src/runtime/volatile-actor.ts';
 import { lamp } from './lamp.ts';
-import { heapBytes, inTurns, median, ms, percent, type Row, rate, timed } from './measure.ts';
+import { heapBytes, inTurns, median, ms, percent, type Row, rate, ratioOf, timed } from './measure.ts';
 
 const count = 10_000;
-const rounds = 12;
+const rounds = 30;
 
 async function supervised(many: number) {
   const clock = new SystemClock();
@@ -67,6 +67,7 @@ async function heapEach(): Promise<{ own: number; bare: number }> {
 export async function run(): Promise<Row[]> {
   const starts = await inTurns(rounds, { own: () => startMs(count), bare: () => bare(count).tookMs });
   const [own, anchor] = [median(starts.own), median(starts.bare)];
+  const ratio = ratioOf(starts.bare, starts.own);
   const heap = await heapEach();
   const few = await inTurns(25, { own: () => startMs(1_000), bare: () => bare(1_000).tookMs });
   const many = await inTurns(5, { own: () => startMs(50_000), bare: () => bare(50_000).tookMs });
@@ -79,9 +80,9 @@ export async function run(): Promise<Row[]> {
       figure: '10,000 supervised actors with a deadline each, start',
       value: rate(count, own),
       anchor: `bare createActor().start() ${rate(count, anchor)}`,
-      ratio: percent(anchor / own),
+      ratio: percent(ratio),
       target: '>= 80 %',
-      met: anchor / own >= 0.8,
+      met: ratio >= 0.8,
     },
     {
       figure: 'heap of each',

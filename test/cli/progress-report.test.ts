@@ -20,7 +20,7 @@ function reporting(columns?: number) {
       text += more;
     },
   };
-  const report = progressReport(output, { now: () => now, alarm: () => () => undefined });
+  const report = progressReport(output, { now: () => now });
   return {
     report,
     at: (ms: number) => {

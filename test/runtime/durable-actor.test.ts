@@ -3,8 +3,9 @@ import { assign, setup } from 'xstate';
 import { z } from 'zod';
 import { FailureError } from '../../src/core/failure.ts';
 import type { MachineDefinition } from '../../src/runtime/definition.ts';
-import { DurableActor, type Exit } from '../../src/runtime/durable-actor.ts';
+import type { DurableActor, Exit } from '../../src/runtime/durable-actor.ts';
 import { effect } from '../../src/runtime/effect.ts';
+import { adoptDurable, createDurable } from '../../src/runtime/first-records.ts';
 import type { ActorRecord, MailPosition } from '../../src/runtime/record.ts';
 import type { AppendOutcome } from '../../src/runtime/record-store.ts';
 import { eventually } from '../support/eventually.ts';
@@ -57,7 +58,7 @@ const nowhere: MailPosition = { seq: 0, at: '' };
 
 async function begun(host: MemoryHost, definition = doorDefinition(), id = 'front') {
   const exits: Exit[] = [];
-  const made = await DurableActor.create(host, definition, id, { input: {}, mail: nowhere }, exit => exits.push(exit));
+  const made = await createDurable(host, definition, id, { input: {}, mail: nowhere }, exit => exits.push(exit));
   if ('taken' in made) throw new Error('taken');
   const stop = await host.mailboxes.follow(mail => mail.id === id && made.actor.deliver(mail));
   made.actor.start();
@@ -87,13 +88,7 @@ test('the first record is written before anything runs, and names its cause', as
 test('an id that is taken is not taken twice', async () => {
   const host = memoryHost();
   const { actor } = await begun(host);
-  const again = await DurableActor.create(
-    host,
-    doorDefinition(),
-    'front',
-    { input: {}, mail: nowhere },
-    () => undefined,
-  );
+  const again = await createDurable(host, doorDefinition(), 'front', { input: {}, mail: nowhere }, () => undefined);
   expect(again).toEqual({ taken: { record: actor.record, revision: actor.revision } });
 });
 
@@ -227,7 +222,7 @@ test('another incarnation claims the record, asks its effects again, and hears o
   await eventually('the door is opening', () => first.actor.record.state === 'opening' && swings === 1);
   const second = memoryHost(host, 'second');
   const stored = await host.store.read('door', 'front');
-  const adopted = await DurableActor.adopt(second, doorDefinition(), stored as never, () => undefined);
+  const adopted = await adoptDurable(second, doorDefinition(), stored as never, () => undefined);
   if ('lost' in adopted) throw new Error('lost');
   expect(adopted.actor.record).toMatchObject({
     event: 'actor.adopted',
@@ -239,7 +234,7 @@ test('another incarnation claims the record, asks its effects again, and hears o
   await adopted.actor.stop(AbortSignal.timeout(1_000));
   host.clock.advance(3_600_000);
   const third = memoryHost(host, 'third');
-  const again = await DurableActor.adopt(
+  const again = await adoptDurable(
     third,
     doorDefinition(),
     (await host.store.read('door', 'front')) as never,
@@ -261,12 +256,7 @@ test('a stale owner is fenced by its next write, and nothing of that step is fel
     }),
   );
   const second = memoryHost(host, 'second');
-  await DurableActor.adopt(
-    second,
-    doorDefinition(),
-    (await host.store.read('door', 'front')) as never,
-    () => undefined,
-  );
+  await adoptDurable(second, doorDefinition(), (await host.store.read('door', 'front')) as never, () => undefined);
   await send(host, { type: 'door.open' });
   await eventually('the exit', () => exits.length === 1);
   expect(exits[0]).toMatchObject({ how: 'fenced', by: { record: { owner: { incarnation: 'second' } } } });
@@ -279,7 +269,7 @@ test('a message that crashes its actor twice is refused the third time, and inta
   await send(host, { type: 'door.break' });
   let crashes = 0;
   let actor: DurableActor | undefined;
-  const first = await DurableActor.create(host, doorDefinition(), 'front', { input: {}, mail: nowhere }, () => {
+  const first = await createDurable(host, doorDefinition(), 'front', { input: {}, mail: nowhere }, () => {
     crashes += 1;
   });
   if ('taken' in first) throw new Error('taken');
@@ -289,7 +279,7 @@ test('a message that crashes its actor twice is refused the third time, and inta
     for (const mail of await host.mailboxes.unread('door', 'front', actor.record.mail)) actor.deliver(mail);
     await eventually('a crash or an answer', () => crashes > run || host.replies.length > 0);
     if (host.replies.length > 0) break;
-    const adopted = await DurableActor.adopt(
+    const adopted = await adoptDurable(
       host,
       doorDefinition(),
       (await host.store.read('door', 'front')) as never,

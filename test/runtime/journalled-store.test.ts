@@ -104,6 +104,27 @@ test('a step that follows a provisional revision follows the real one once that 
   expect((await truth.history('backup', 'one')).map(({ record }) => record.after)).toEqual([3, 2, 1, 0]);
 });
 
+test('the history has the journalled steps before those of the store, in pages, and each once while they are replayed', async () => {
+  const { store, link, replayed } = open();
+  const first = await walk(store, 0, ['a', 'b']);
+  link.turn(false);
+  await walk(store, first, ['c', 'd', 'e']);
+  const pageOf = async (options?: { limit?: number; before?: number }) =>
+    (await store.history('backup', 'one', options)).map(({ record, revision }) => ({ state: record.state, revision }));
+  const whole = await pageOf();
+  expect(whole.map(({ state }) => state)).toEqual(['e', 'd', 'c', 'b', 'a']);
+  const pages = [await pageOf({ limit: 2 })];
+  pages.push(await pageOf({ limit: 2, before: pages[0]?.[1]?.revision ?? 0 }));
+  pages.push(await pageOf({ limit: 2, before: pages[1]?.[1]?.revision ?? 0 }));
+  expect(pages.flat()).toEqual(whole);
+  link.turn(true);
+  while (replayed.length === 0) {
+    expect((await pageOf()).map(({ state }) => state)).toEqual(['e', 'd', 'c', 'b', 'a']);
+    await new Promise(resolve => setImmediate(resolve));
+  }
+  expect((await pageOf()).map(({ revision }) => revision)).toEqual([5, 4, 3, 2, 1]);
+});
+
 test('who reads an actor whose steps are journalled reads the newest of them', async () => {
   const { store, link } = open();
   await walk(store, 0, ['a']);

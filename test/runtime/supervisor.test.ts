@@ -3,6 +3,7 @@ import type { RestartType } from '../../machines/supervisor.ts';
 import type { Fact } from '../../src/core/observer.ts';
 import {
   type ChildExit,
+  type ChildLife,
   type ChildSpec,
   Supervisor,
   type SupervisorOptions,
@@ -31,9 +32,9 @@ function world(options: Partial<SupervisorOptions> = {}) {
   const child = (id: string, restart: RestartType = 'permanent', more: Partial<ChildSpec> = {}): ChildSpec => ({
     id,
     restart,
-    start: exited => {
+    start: life => {
       told.push(`+${id}`);
-      exits.set(id, exited);
+      exits.set(id, exit => life.exited(exit));
       return {
         drain: async () => {
           told.push(`-${id}`);
@@ -162,10 +163,10 @@ test('a restart whose start fails counts as a crash and is tried again after the
   const { supervisor, clock, child, leave, since, restarted } = world();
   let starts = 0;
   const spec = child('a');
-  const start: ChildSpec['start'] = async exited => {
+  const start: ChildSpec['start'] = async life => {
     starts += 1;
     if (starts === 2 || starts === 3) throw new Error('not yet');
-    return await spec.start(exited);
+    return await spec.start(life);
   };
   await supervisor.add({ ...spec, start });
   await leave('a');
@@ -261,10 +262,10 @@ test('a child that crashes while its group restarts begins the restart anew, ove
   const gate = Promise.withResolvers<void>();
   let starts = 0;
   const slow = child('b');
-  const start: ChildSpec['start'] = async exited => {
+  const start: ChildSpec['start'] = async life => {
     starts += 1;
     if (starts === 2) await gate.promise;
-    return await slow.start(exited);
+    return await slow.start(life);
   };
   await supervisor.add({ ...slow, start });
   await add('c');
@@ -313,7 +314,7 @@ test('a child that is still being started when all are stopped is waited for and
   const { supervisor, clock, child, since } = world();
   const gate = Promise.withResolvers<void>();
   const spec = child('slow');
-  const start = (exited: (exit: ChildExit) => void) => gate.promise.then(() => spec.start(exited));
+  const start = (life: ChildLife) => gate.promise.then(() => spec.start(life));
   const added = supervisor.add({ ...spec, start });
   const drained = supervisor.drain(clock.now() + 1_000);
   gate.resolve();
@@ -326,7 +327,7 @@ test('a child that comes to be only after the deadline is reported, and stopped 
   const { supervisor, clock, child, since } = world();
   const gate = Promise.withResolvers<void>();
   const spec = child('slow');
-  const start = (exited: (exit: ChildExit) => void) => gate.promise.then(() => spec.start(exited));
+  const start = (life: ChildLife) => gate.promise.then(() => spec.start(life));
   const added = supervisor.add({ ...spec, start });
   const drained = supervisor.drain(clock.now() + 1_000);
   await clock.advance(1_000);

@@ -48,8 +48,8 @@ function lamp(burn: (signal: AbortSignal) => Promise<void> = () => Promise.resol
 function lit(definition: MachineDefinition = lamp()) {
   const clock = new ManualClock();
   const exits: VolatileExit[] = [];
-  const actor = new VolatileActor(definition, {}, clock, () => 0, 'one');
-  actor.start(exit => exits.push(exit));
+  const actor = new VolatileActor({ definition, restart: 'temporary', clock, random: () => 0 }, {}, 'one');
+  actor.begin({ exited: exit => void exits.push(exit) });
   return { actor, clock, exits };
 }
 
@@ -135,8 +135,8 @@ test('a child that crashes is started anew from its input, in the same turn', as
   const supervisor = new Supervisor({ name: 'lamps', clock, observe: () => undefined, random: () => 0 });
   const child = new VolatileChild({ definition: lamp(), restart: 'transient', clock, random: () => 0 }, 'one');
   const start = child.start.bind(child);
-  child.start = exited => {
-    const actor = start(exited);
+  child.start = life => {
+    const actor = start(life);
     started.push(actor as VolatileActor);
     return actor;
   };

@@ -1,5 +1,5 @@
 /** A host for actors in memory, with a clock that a test turns, and a list of what was observed. */
-import type { Clock } from '../../src/core/clock.ts';
+import { type Alarm, CallAlarm, type Clock } from '../../src/core/clock.ts';
 import type { Fact } from '../../src/core/observer.ts';
 import type { Host } from '../../src/runtime/host.ts';
 import { MemoryMailboxes } from '../../src/runtime/memory/mailboxes.ts';
@@ -9,7 +9,7 @@ import { MemoryRefusals } from '../../src/runtime/memory/refusals.ts';
 /** Time that stands still until it is told to go on; alarms ring in order on the way. */
 export class ManualClock implements Clock {
   #now: number;
-  #alarms: { at: number; ring: () => void }[] = [];
+  #alarms: { alarm: Alarm; at: number }[] = [];
 
   constructor(now = Date.parse('2026-01-01T00:00:00Z')) {
     this.#now = now;
@@ -20,11 +20,18 @@ export class ManualClock implements Clock {
   }
 
   alarm(at: number, ring: () => void): () => void {
-    const alarm = { at, ring };
-    this.#alarms.push(alarm);
-    return () => {
-      this.#alarms = this.#alarms.filter(each => each !== alarm);
-    };
+    const alarm = new CallAlarm(ring);
+    this.set(alarm, at);
+    return () => this.unset(alarm);
+  }
+
+  set(alarm: Alarm, at: number): void {
+    this.unset(alarm);
+    this.#alarms.push({ alarm, at });
+  }
+
+  unset(alarm: Alarm): void {
+    this.#alarms = this.#alarms.filter(each => each.alarm !== alarm);
   }
 
   get alarms(): number {
@@ -39,7 +46,7 @@ export class ManualClock implements Clock {
       if (!next) break;
       this.#alarms = this.#alarms.filter(each => each !== next);
       this.#now = Math.max(this.#now, next.at);
-      next.ring();
+      next.alarm.ring();
       await new Promise(resolve => setImmediate(resolve));
     }
     this.#now = end;

@@ -3,7 +3,7 @@
  * cluster, and for tests. Nothing outlives the process.
  */
 import { FailureError } from '../../core/failure.ts';
-import { type ActorRecord, keyOf, tooLongOf } from '../record.ts';
+import { type ActorRecord, isSameWrite, keyOf, tooLongOf } from '../record.ts';
 import type { AppendOutcome, RecordStore, StoredRecord } from '../record-store.ts';
 
 export interface MemoryRecordStoreOptions {
@@ -73,10 +73,6 @@ export class MemoryRecordStore implements RecordStore {
     const newest = [...this.#logs.values()].flatMap(log => log.slice(-1));
     return newest.sort((one, other) => one.revision - other.revision);
   }
-}
-
-function isSameWrite(one: ActorRecord, other: ActorRecord): boolean {
-  return one.write.incarnation === other.write.incarnation && one.write.n === other.write.n;
 }
 
 function gone(record: ActorRecord): FailureError {
