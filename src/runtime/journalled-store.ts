@@ -111,7 +111,7 @@ export class JournalledStore implements RecordStore {
     const page = { limit, ...(before !== undefined && before > 0 && { before }) };
     const stored = await this.#store.history(kind, id, page);
     const unwritten = waiting.filter(step => !stored.some(each => isSameWrite(each.record, step.record)));
-    return [...unwritten.reverse(), ...stored].slice(0, limit);
+    return [...unwritten.map((step, place) => following(step, stored[0], place)).reverse(), ...stored].slice(0, limit);
   }
 
   watch(see: (stored: StoredRecord) => void): Promise<() => void> {
@@ -246,6 +246,12 @@ export class JournalledStore implements RecordStore {
 /** Provisional revisions count down, and each of them comes after every real one. */
 function isBefore({ revision }: StoredRecord, before: number | undefined): boolean {
   return before === undefined || (before < 0 && revision > before);
+}
+
+/** A waiting step whose predecessor was replayed since it was read follows the real revision of that one. */
+function following(step: StoredRecord, newest: StoredRecord | undefined, place: number): StoredRecord {
+  if (place > 0 || step.record.after >= 0 || !newest) return step;
+  return { ...step, record: { ...step.record, after: newest.revision } };
 }
 
 /** An earlier replay got at least this far before it was cut off, and the store keeps no longer what it wrote then. */

@@ -119,7 +119,10 @@ test('the history has the journalled steps before those of the store, in pages, 
   expect(pages.flat()).toEqual(whole);
   link.turn(true);
   while (replayed.length === 0) {
-    expect((await pageOf()).map(({ state }) => state)).toEqual(['e', 'd', 'c', 'b', 'a']);
+    const meanwhile = await store.history('backup', 'one');
+    expect(meanwhile.map(({ record }) => record.state)).toEqual(['e', 'd', 'c', 'b', 'a']);
+    const [follows, revisions] = [meanwhile.map(({ record }) => record.after), meanwhile.map(each => each.revision)];
+    expect(follows).toEqual([...revisions.slice(1), 0]);
     await new Promise(resolve => setImmediate(resolve));
   }
   expect((await pageOf()).map(({ revision }) => revision)).toEqual([5, 4, 3, 2, 1]);
