@@ -13,6 +13,8 @@ export interface RunInput {
   document: Plan;
   planRevision: number;
   policy: RunPolicy;
+  /** A backup that reads also what has not changed. Default false. */
+  rescan?: boolean;
   /** What a restore, verify or drill works on; null for the others. */
   restore: RestoreRequest | null;
   /** Milliseconds since the epoch. */
@@ -43,6 +45,7 @@ export function contextOf(input: RunInput): RunContext {
     skipped: { count: 0, first: [], path: null },
     document,
     policy,
+    rescan: input.rescan ?? false,
     restore,
     reason: null,
     message: null,

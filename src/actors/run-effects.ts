@@ -11,6 +11,7 @@ import type {
 } from '../../machines/run-effects.ts';
 import { AnswerError } from '../core/answer-error.ts';
 import { FailureError } from '../core/failure.ts';
+import type { AgentConfig } from '../domain/agent-config.ts';
 import type { CatalogEntry, SlotContent } from '../domain/catalog.ts';
 import type { RunContext, RunResult } from '../domain/run.ts';
 import type { EngineResultOf } from '../engines/files/events.ts';
@@ -140,6 +141,8 @@ async function transferOf(
       tolerate: run.policy.tolerate,
       guard: run.policy.guard,
       previous: await previousOf(run, parts, signal),
+      rescan: run.rescan,
+      ...limitOf(parts.config),
     };
     return outputOf(await engineRuns.run<'backup'>(run.id, key, job, signal));
   }
@@ -156,6 +159,12 @@ async function transferOf(
   }
   const checked = await engineRuns.run<'verify'>(run.id, key, { task: 'verify', repository, backup }, signal);
   return await verdictOf(backup, checked, parts, signal);
+}
+
+/** Each run has its share, so that as many as may run at once keep to the limit together. */
+function limitOf({ limits }: AgentConfig): { bytesPerSecond?: number } {
+  const { bytesPerSecond, runs } = limits;
+  return bytesPerSecond === null ? {} : { bytesPerSecond: Math.max(1, Math.floor(bytesPerSecond / runs)) };
 }
 
 function outputOf(staged: EngineResultOf<'backup'>): TransferOutput {

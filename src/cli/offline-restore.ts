@@ -8,8 +8,7 @@ import { restoreBackup } from '../repository/restore.ts';
 import { exitStatus } from './exit-status.ts';
 import { progressReport } from './progress-report.ts';
 import type { Session } from './session.ts';
-import { type Column, tableLines } from './table.ts';
-import { shownTime } from './times.ts';
+import { showStoredBackups } from './stored-backups.ts';
 
 export interface OfflineRestore {
   /** Absolute path of the repository. */
@@ -73,20 +72,10 @@ async function newest(repository: Repository): Promise<StoredBackup> {
 }
 
 async function listThem(session: Session, repository: Repository, id: string | undefined): Promise<number> {
-  const { backups, damagedSlots } = await listBackups(repository);
   if (id !== undefined) await findBackup(repository, id);
-  const shown = backups.filter(backup => id === undefined || backup.id === id);
-  session.result({ ok: true, backups: shown, damagedSlots }, () => session.print(...tableLines(columns, shown)));
-  if (damagedSlots.length > 0) session.say(`slots that cannot be read: ${damagedSlots.map(printable).join(', ')}`);
+  await showStoredBackups(session, repository, backup => id === undefined || backup.id === id);
   return exitStatus.done;
 }
-
-const columns: Column<StoredBackup>[] = [
-  { title: 'BACKUP', cell: backup => backup.id },
-  { title: 'PLAN', cell: backup => backup.header?.plan },
-  { title: 'OUTCOME', cell: backup => backup.outcome },
-  { title: 'COMPLETED', cell: backup => shownTime(backup.completedAt) },
-];
 
 function progressNow(
   done: { bytes: number; files: number },

@@ -6,6 +6,7 @@ import { addAgents } from './commands/agents.ts';
 import { addApply } from './commands/apply.ts';
 import { addBackup } from './commands/backup.ts';
 import { addControl } from './commands/control.ts';
+import { addDiff } from './commands/diff.ts';
 import { addMachines } from './commands/machines.ts';
 import { addPlan } from './commands/plan.ts';
 import { addPs } from './commands/ps.ts';
@@ -27,6 +28,7 @@ const commands = [
   addBackup,
   addRestore,
   addVerify,
+  addDiff,
   addControl,
   addPs,
   addShow,

@@ -42,6 +42,7 @@ export const agentSchema = z.strictObject({
     .strictObject({
       runs: z.int().min(1).max(1_000).optional(),
       restores: z.int().min(1).max(1_000).optional(),
+      bytesPerSecond: sizeText.optional(),
       runDirectory: sizeText.optional(),
     })
     .optional(),
@@ -61,7 +62,8 @@ export interface AgentConfig {
   graceMs: number;
   leaseMs: number;
   allow: Allow;
-  limits: { runs: number; restores: number; runDirectoryBytes: number };
+  /** `bytesPerSecond`: what all of its runs may read together; null where there is no limit. */
+  limits: { runs: number; restores: number; runDirectoryBytes: number; bytesPerSecond: number | null };
   repositories: Record<string, FilesRepository>;
 }
 
@@ -112,6 +114,7 @@ export function agentConfigOf(document: AgentDocument): AgentConfig {
       runs: document.limits?.runs ?? 4,
       restores: document.limits?.restores ?? 2,
       runDirectoryBytes: sizeBytes(document.limits?.runDirectory ?? '64MiB'),
+      bytesPerSecond: document.limits?.bytesPerSecond === undefined ? null : sizeBytes(document.limits.bytesPerSecond),
     },
     repositories: Object.fromEntries(repositories),
   };

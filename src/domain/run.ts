@@ -80,6 +80,8 @@ export interface RunContext {
   /** The plan as it stood when the run was asked for: effects are a function of durable state. */
   document: Plan;
   policy: RunPolicy;
+  /** A backup reads every file, also those that have not changed since the last one. */
+  rescan: boolean;
   /** The restore point that a restore, verify or drill works on. */
   restore: RestoreRequest | null;
   /** Why the run is where it is; null while nothing is remarkable. */

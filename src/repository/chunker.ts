@@ -1,12 +1,12 @@
 /**
  * Content-defined chunking by a gear hash (the idea of Ddelta and FastCDC): a boundary falls where the hash of the last
- * 32 bytes has its 20 highest bits zero, so an insertion moves only the boundaries near it.
+ * 32 bytes has its highest bits zero, so an insertion moves only the boundaries near it.
  *
  * 1. Boundaries depend on the bytes alone, never on how they were read.
  * 2. Every chunk but the last has at least `minBytes`, every chunk at most `maxBytes`.
  * 3. A run of zeros has no boundary before `maxBytes`: whole chunks of zeros are holes, and are found without hashing.
  */
-import { createHash } from 'node:crypto';
+import { gearBytes, gearOver, type Scan } from './gear.ts';
 
 export interface ChunkSizes {
   minBytes: number;
@@ -15,33 +15,45 @@ export interface ChunkSizes {
   boundaryBits: number;
 }
 
-/** The sizes of format 1: a change makes the next backup store everything once more, but breaks nothing. */
-export const chunkSizes: ChunkSizes = { minBytes: 256 * 1024, maxBytes: 4 * 1024 * 1024, boundaryBits: 20 };
+/** The sizes of the format: a change makes the next backup store everything once more, but breaks nothing. */
+export const chunkSizes: ChunkSizes = { minBytes: 512 * 1024, maxBytes: 2 * 1024 * 1024, boundaryBits: 19 };
 
 const windowBytes = 32;
 
-/** One word a byte value, the first four bytes of sha256("reeve gear 1 <value>"): fixed for ever by format 1. */
-const gear = Int32Array.from({ length: 256 }, (_, value) =>
-  createHash('sha256').update(`reeve gear 1 ${value}`).digest().readInt32LE(0),
-);
+/** Memory that content is read into, and cut into chunks where it lies. */
+export class ChunkWindow {
+  /** Room for two of the largest chunks: what is read ahead need not be moved often. */
+  readonly bytes: Buffer;
+  readonly sizes: ChunkSizes;
+  readonly #scan: Scan;
 
-/**
- * Where the first chunk of `bytes` ends. `bytes` must hold `maxBytes`, or all that is left of the content; the answer is
- * then the length of the whole where no boundary comes before.
- */
-export function firstBoundary(bytes: Uint8Array, sizes: ChunkSizes = chunkSizes): number {
-  const end = Math.min(bytes.length, sizes.maxBytes);
-  if (end <= sizes.minBytes) return end;
-  const shift = 32 - sizes.boundaryBits;
-  let hash = 0;
-  // The window is full when the first boundary is possible; before that the hash would know less than 32 bytes.
-  for (let at = Math.max(0, sizes.minBytes - windowBytes); at < sizes.minBytes; at += 1)
-    hash = (hash << 1) + (gear[bytes[at] as number] as number);
-  for (let at = sizes.minBytes; at < end; at += 1) {
-    if (hash >>> shift === 0) return at;
-    hash = (hash << 1) + (gear[bytes[at] as number] as number);
+  constructor(sizes: ChunkSizes = chunkSizes) {
+    const { memory, scan } = gearOver(2 * sizes.maxBytes);
+    this.sizes = sizes;
+    this.bytes = Buffer.from(memory, gearBytes, 2 * sizes.maxBytes);
+    this.#scan = scan;
   }
-  return end;
+
+  /**
+   * Where the first chunk of `bytes[from, to)` ends. `maxBytes` must stand there, or all that is left of the content;
+   * the answer is then `to` where no boundary comes before.
+   */
+  boundary(from: number, to: number): number {
+    const { minBytes, maxBytes, boundaryBits } = this.sizes;
+    const last = Math.min(to, from + maxBytes);
+    const first = from + minBytes;
+    if (last <= first) return last;
+    // The hash is full when the first boundary is possible; before that it would know less than 32 bytes.
+    const warm = this.#warm(Math.max(from, first - windowBytes), first);
+    return this.#scan(gearBytes + first, gearBytes + last, warm, 32 - boundaryBits) - gearBytes;
+  }
+
+  #warm(from: number, to: number): number {
+    const gear = new Int32Array(this.bytes.buffer, 0, 256);
+    let hash = 0;
+    for (let at = from; at < to; at += 1) hash = ((hash << 1) + (gear[this.bytes[at] as number] as number)) | 0;
+    return hash;
+  }
 }
 
 const zeros = Buffer.alloc(64 * 1024);

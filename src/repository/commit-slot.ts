@@ -6,9 +6,10 @@
  * 2. Whoever loses is answered what is there. To settle again what is there already is no loss.
  * 3. The answer is given only after the slot's name is durable.
  * 4. A slot names a manifest only if that manifest was there, whole, when its commit began.
+ * 5. A slot carries a check of itself (sealed-json.ts): what a damaged disk made of it decides nothing.
  */
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, readFile, rm } from 'node:fs/promises';
+import { link, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { failpoint } from '../core/failpoint.ts';
 import { FailureError } from '../core/failure.ts';
@@ -17,6 +18,8 @@ import { directoryMode, syncDirectory, writeSynced } from './durable-file.ts';
 import { checkManifest, readHeader } from './manifest-reader.ts';
 import { type Repository, runDirectory, slotPath } from './repository.ts';
 import { atRepository, corrupt, errorCode } from './repository-failure.ts';
+import { openSealedJson, sealJson } from './sealed-json.ts';
+import { openStored } from './stored-file.ts';
 
 /** Decides a run's slot as `wanted`, unless it is decided; answers what it holds. The caller compares. */
 export async function settleSlot(
@@ -40,12 +43,24 @@ export async function settleSlot(
 export async function readSlot(repository: Repository, run: string): Promise<SlotContent | undefined> {
   return atRepository(repository.path, async () => {
     try {
-      return parseSlot(run, await readFile(slotPath(repository, run), 'utf8'));
+      return parseSlot(run, await slotText(repository, run));
     } catch (error) {
       if (errorCode(error) === 'ENOENT') return undefined;
       throw error;
     }
   });
+}
+
+const slotBytesMax = 64 * 1024;
+
+async function slotText(repository: Repository, run: string): Promise<string> {
+  const file = await openStored(slotPath(repository, run));
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(slotBytesMax), 0, slotBytesMax, 0);
+    return buffer.toString('utf8', 0, bytesRead);
+  } finally {
+    await file.close();
+  }
 }
 
 /** Tries of a link whose temporary file was swept away under it, by a discard of the same run. */
@@ -58,7 +73,7 @@ async function linkSlot(repository: Repository, wanted: SlotContent): Promise<vo
     const draft = join(directory, `slot-${randomBytes(8).toString('hex')}`);
     try {
       await mkdir(directory, { recursive: true, mode: directoryMode });
-      await writeSynced(draft, `${JSON.stringify(wanted)}\n`);
+      await writeSynced(draft, sealJson(wanted));
       failpoint('slot.before-link');
       await link(draft, slot);
       failpoint('slot.after-link');
@@ -90,12 +105,23 @@ async function proveManifest(
 }
 
 function parseSlot(run: string, text: string): SlotContent {
+  let json: Record<string, unknown>;
   try {
-    const json = JSON.parse(text) as Partial<SlotContent>;
-    const isManifest = json.slot === 'manifest' && /^[0-9a-f]{64}$/.test(String(json.manifest));
-    if (json.run === run && (isManifest || json.slot === 'void')) return json as SlotContent;
-  } catch (cause) {
-    throw corrupt(`the commit slot of ${run} is damaged: it is not JSON`, cause);
+    json = openSealedJson(text);
+  } catch (error) {
+    throw damaged(run, (error as Error).message, text, error);
   }
-  throw corrupt(`the commit slot of ${run} is damaged: it holds ${text.slice(0, 200)}`);
+  const { slot, manifest, outcome, at, epoch } = json;
+  if (json.run !== run) throw damaged(run, 'it is that of another run', text);
+  if (typeof at === 'string') {
+    if (slot === 'void' && Number.isSafeInteger(epoch)) return { slot, run, epoch: epoch as number, at };
+    const isManifest = typeof manifest === 'string' && /^[0-9a-f]{64}$/.test(manifest);
+    if (slot === 'manifest' && isManifest && (outcome === 'completed' || outcome === 'partial'))
+      return { slot, run, manifest, outcome, at };
+  }
+  throw damaged(run, 'it is none', text);
+}
+
+function damaged(run: string, why: string, text: string, cause?: unknown): FailureError {
+  return corrupt(`the commit slot of ${run} is damaged: ${why}; it holds ${text.slice(0, 200)}`, cause);
 }

@@ -1,15 +1,17 @@
 /** Reads a manifest back, line by line, and lets nothing pass that is not in order: every error is `data-corrupt`. */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
-import { createZstdDecompress } from 'node:zlib';
+import type { ReadStream } from 'node:fs';
+import { constants, createZstdDecompress } from 'node:zlib';
 import { type Entry, type ManifestHeader, type ManifestLine, parseHeader, parseLine, type Totals } from './manifest.ts';
 import { manifestPath, type Repository } from './repository.ts';
 import { corrupt, errorCode, repositoryError } from './repository-failure.ts';
+import { openStored } from './stored-file.ts';
 import { TreeOrder } from './tree-order.ts';
 
 const headerBytesMax = 64 * 1024;
 const lineBytesMax = 1024 * 1024;
+/** Memory that a frame may ask for: 8 MiB, what RFC 8878 wants every reader to have and no writer to exceed. */
+const windowLogMax = 23;
 
 /** The header alone: one small read. */
 export async function readHeader(repository: Repository, sha256: string): Promise<ManifestHeader> {
@@ -20,7 +22,7 @@ export async function readHeader(repository: Repository, sha256: string): Promis
 export async function checkManifest(repository: Repository, sha256: string, signal: AbortSignal): Promise<void> {
   const hash = createHash('sha256');
   try {
-    for await (const part of createReadStream(manifestPath(repository, sha256), { signal })) hash.update(part);
+    for await (const part of await streamOf(repository, sha256, 0, signal)) hash.update(part);
   } catch (error) {
     throw unreadable(repository, sha256, error, signal);
   }
@@ -29,18 +31,19 @@ export async function checkManifest(repository: Repository, sha256: string, sign
 }
 
 /**
- * The entries and the data of a manifest, in order. It ends only after a footer whose totals are those of the entries:
- * a manifest that was cut short rejects. Paths are plain and stand in the order of a walk (TreeOrder).
+ * The entries and the data of a manifest, in order. It ends only after a footer whose totals, like the header's, are those
+ * of the entries: a manifest that was cut short rejects. Paths are plain and stand in the order of a walk (TreeOrder).
+ * Memory is bounded by the groups of hard links, and by nothing else that a manifest says.
  */
 export async function* readManifest(
   repository: Repository,
   sha256: string,
   signal: AbortSignal,
 ): AsyncGenerator<Exclude<ManifestLine, { type: 'footer' }>> {
-  const { bodyAt } = await locateHeader(repository, sha256);
-  const check = new LineCheck();
-  const file = createReadStream(manifestPath(repository, sha256), { start: bodyAt, signal });
-  const body = createZstdDecompress();
+  const { header, bodyAt } = await locateHeader(repository, sha256);
+  const check = new LineCheck(header.totals);
+  const file = await streamOf(repository, sha256, bodyAt, signal);
+  const body = createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: windowLogMax } });
   file.on('error', error => body.destroy(error));
   try {
     for await (const text of linesOf(file.pipe(body))) {
@@ -56,14 +59,27 @@ export async function* readManifest(
   }
 }
 
+async function streamOf(
+  repository: Repository,
+  sha256: string,
+  start: number,
+  signal: AbortSignal,
+): Promise<ReadStream> {
+  try {
+    return (await openStored(manifestPath(repository, sha256))).createReadStream({ start, signal });
+  } catch (error) {
+    throw unreadable(repository, sha256, error, signal);
+  }
+}
+
 async function locateHeader(
   repository: Repository,
   sha256: string,
 ): Promise<{ header: ManifestHeader; bodyAt: number }> {
   try {
-    const file = await open(manifestPath(repository, sha256));
+    const file = await openStored(manifestPath(repository, sha256));
     try {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(headerBytesMax), 0, headerBytesMax, 0);
+      const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(headerBytesMax), 0, headerBytesMax, 0);
       const end = buffer.subarray(0, bytesRead).indexOf(0x0a);
       if (end < 0) throw new LineError('it has no header');
       return { header: asLine(() => parseHeader(buffer.toString('utf8', 0, end))), bodyAt: end + 1 };
@@ -96,11 +112,17 @@ async function* linesOf(body: AsyncIterable<Buffer>): AsyncGenerator<string> {
 class LineCheck {
   readonly #order = new TreeOrder();
   readonly #totals: Totals = { files: 0, directories: 0, bytes: 0 };
+  readonly #claimed: Totals;
   readonly #groups = new Set<number>();
   #ended = false;
   /** Bytes that the last file still lacks. */
   #lacking = 0;
   #lines = 0;
+
+  /** `claimed` is what the header says. */
+  constructor(claimed: Totals) {
+    this.#claimed = claimed;
+  }
 
   next(text: string): ManifestLine {
     this.#lines += 1;
@@ -123,11 +145,13 @@ class LineCheck {
     this.#order.admit(entry.path, entry.type === 'directory');
     if (entry.type === 'directory') this.#totals.directories += 1;
     else this.#totals.files += 1;
+    if (entry.type === 'file') this.#totals.bytes += entry.size;
+    for (const name of totalNames)
+      if (this.#totals[name] > this.#claimed[name]) throw new Error(`its header counts ${this.#claimed[name]} ${name}`);
     if (entry.type === 'link' && !this.#groups.has(entry.group)) throw new Error('its first hard link is not there');
     if (entry.type !== 'file') return;
     if (entry.group !== undefined && this.#groups.has(entry.group)) throw new Error('its group is taken');
     if (entry.group !== undefined) this.#groups.add(entry.group);
-    this.#totals.bytes += entry.size;
     this.#lacking = entry.size;
     this.#take(entry.content);
   }
@@ -143,11 +167,16 @@ class LineCheck {
 
   #foot(totals: Totals): void {
     this.#ended = true;
-    for (const name of ['files', 'directories', 'bytes'] as const)
+    for (const name of totalNames) {
       if (totals[name] !== this.#totals[name])
         throw new Error(`its footer counts ${totals[name]} ${name}, its entries ${this.#totals[name]}`);
+      if (this.#claimed[name] !== totals[name])
+        throw new Error(`its header counts ${this.#claimed[name]} ${name}, its footer ${totals[name]}`);
+    }
   }
 }
+
+const totalNames = ['files', 'directories', 'bytes'] as const;
 
 /** What is wrong with a manifest's text, as against what the system said when it was read. */
 class LineError extends Error {

@@ -15,6 +15,8 @@ import { lineOf, type ManifestHeader, type ManifestLine, manifestFormat, type To
 import { manifestPath, type Repository, runDirectory, skippedPath } from './repository.ts';
 import { atRepository, repositoryError } from './repository-failure.ts';
 
+const linesAtOnce = 32 * 1024;
+
 export class ManifestWriter {
   readonly totals: Totals = { files: 0, directories: 0, bytes: 0 };
   readonly #repository: Repository;
@@ -23,6 +25,8 @@ export class ManifestWriter {
   readonly #packer = createZstdCompress();
   readonly #file: WriteStream;
   readonly #written: Promise<void>;
+  /** What is written next, many lines at once. */
+  #lines = '';
 
   /** The run's directory must be there. */
   constructor(repository: Repository, run: string) {
@@ -36,12 +40,20 @@ export class ManifestWriter {
     this.#written.catch(() => undefined);
   }
 
-  /** Resolves once there is room for more. */
-  async add(line: ManifestLine): Promise<void> {
+  /** Answers a promise only where there is no room for more: it resolves once there is. */
+  add(line: ManifestLine): Promise<void> | undefined {
     if (line.type === 'directory') this.totals.directories += 1;
     else if ('path' in line) this.totals.files += 1;
     if (line.type === 'file') this.totals.bytes += line.size;
-    if (!this.#packer.destroyed && !this.#packer.write(lineOf(line)))
+    this.#lines += lineOf(line);
+    if (line.type !== 'footer' && this.#lines.length < linesAtOnce) return undefined;
+    return this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    const lines = this.#lines;
+    this.#lines = '';
+    if (!this.#packer.destroyed && !this.#packer.write(lines))
       await new Promise<void>(resolve => {
         this.#packer.once('drain', resolve);
         this.#packer.once('close', resolve);

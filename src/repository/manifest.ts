@@ -6,10 +6,17 @@
  */
 import { type BytePath, isPlainPath, type JsonPath, jsonOfPath, pathOfJson } from './byte-path.ts';
 
-export const manifestFormat = 1;
+export const manifestFormat = 2;
 
 /** Pieces on one line; a longer file goes on in `data` lines, so that no line, and no reader, holds a whole big file. */
 export const piecesPerLine = 1_024;
+
+/** The longest path of an entry, in bytes: no system that Reeve runs on takes a longer one. It bounds the depth of a tree. */
+const pathBytesMax = 4_096;
+/** The last one that is an owner; the next means "leave it" to chown(2). */
+const ownerMax = 2 ** 32 - 2;
+/** As far from 1970 as a system can count seconds. */
+const mtimeUsMax = 2 ** 63 * 1e6;
 
 export interface Totals {
   /** Everything but directories. */
@@ -29,6 +36,8 @@ export interface ManifestHeader {
   endedAt: string;
   totals: Totals;
   skipped: { vanished: number; changed: number; unreadable: number };
+  /** sha256 of the list of what was left out; null where nothing was. */
+  skippedList: string | null;
 }
 
 /** A run of bytes of a file: `[length]` is a hole, `[length, sha256]` a chunk. */
@@ -53,6 +62,8 @@ export type Entry =
       sparse?: true;
       /** The name of its hard links in this manifest; later ones are `link` entries. */
       group?: number;
+      /** By what its writer knows it again as unchanged: its inode and the time of its last change. */
+      seen?: string;
       /** The first pieces; the rest follow as `data`. */
       content: Piece[];
     } & Attributes)
@@ -74,11 +85,12 @@ export function lineOf(line: ManifestLine): string {
 export function parseLine(text: string): ManifestLine {
   const json = JSON.parse(text) as Record<string, unknown>;
   if (typeof json !== 'object' || json === null) throw new Error('it is not an object');
-  if (json.type === 'data') return { type: 'data', content: piecesOf(json.content) };
+  if (json.type === 'data') return { type: 'data', content: someOf(piecesOf(json.content)) };
   if (json.type === 'footer') return { type: 'footer', totals: totalsOf(json.totals) };
   const path = pathOfJson(json.path);
   if (path === undefined || !(isPlainPath(path) || (path === '' && json.type === 'directory')))
-    throw new Error(`${JSON.stringify(json.path)} is not a plain path inside the source`);
+    throw new Error(`${shown(json.path)} is not a plain path inside the source`);
+  if (path.length > pathBytesMax) throw new Error(`its path is longer than ${pathBytesMax} bytes`);
   switch (json.type) {
     case 'directory':
       return { type: 'directory', path, ...attributesOf(json) };
@@ -89,6 +101,7 @@ export function parseLine(text: string): ManifestLine {
         size: count(json.size, 'size'),
         ...(json.sparse === true ? { sparse: true } : {}),
         ...(json.group === undefined ? {} : { group: count(json.group, 'group') }),
+        ...(typeof json.seen === 'string' ? { seen: json.seen } : {}),
         content: piecesOf(json.content),
         ...attributesOf(json),
       };
@@ -100,9 +113,9 @@ export function parseLine(text: string): ManifestLine {
       return { type: 'symlink', path, target, ...attributesOf(json) };
     }
     case 'special':
-      return { type: 'special', path, kind: kindOf(json.kind), device: String(json.device), ...attributesOf(json) };
+      return { type: 'special', path, kind: kindOf(json.kind), device: textOf(json.device), ...attributesOf(json) };
     default:
-      throw new Error(`its type ${JSON.stringify(json.type)} is not known`);
+      throw new Error(`its type ${shown(json.type)} is not known`);
   }
 }
 
@@ -110,7 +123,7 @@ export function parseHeader(text: string): ManifestHeader {
   const json = JSON.parse(text) as Partial<ManifestHeader> | null;
   if (json?.reeve !== 'manifest') throw new Error('it is not a manifest');
   if (json.format !== manifestFormat)
-    throw new Error(`its format is ${json.format}, this version knows ${manifestFormat}`);
+    throw new Error(`its format is ${shown(json.format)}, this version knows ${manifestFormat}`);
   for (const field of ['run', 'plan', 'source', 'startedAt', 'endedAt'] as const)
     if (typeof json[field] !== 'string') throw new Error(`its header has no ${field}`);
   totalsOf(json.totals);
@@ -119,8 +132,10 @@ export function parseHeader(text: string): ManifestHeader {
 
 function attributesOf(json: Record<string, unknown>): Attributes {
   const mtimeUs = json.mtimeUs;
-  if (typeof mtimeUs !== 'number' || !Number.isInteger(mtimeUs)) throw new Error('its mtimeUs is none');
-  return { mode: count(json.mode, 'mode') & 0o7777, uid: count(json.uid, 'uid'), gid: count(json.gid, 'gid'), mtimeUs };
+  if (typeof mtimeUs !== 'number' || !Number.isInteger(mtimeUs) || Math.abs(mtimeUs) > mtimeUsMax)
+    throw new Error('its mtimeUs is none');
+  const [uid, gid] = [count(json.uid, 'uid', ownerMax), count(json.gid, 'gid', ownerMax)];
+  return { mode: count(json.mode, 'mode') & 0o7777, uid, gid, mtimeUs };
 }
 
 function totalsOf(json: unknown): Totals {
@@ -134,21 +149,39 @@ function totalsOf(json: unknown): Totals {
 
 function piecesOf(json: unknown): Piece[] {
   if (!Array.isArray(json)) throw new Error('its content is no list');
+  if (json.length > piecesPerLine) throw new Error(`it has more than ${piecesPerLine} pieces`);
   for (const piece of json) {
     const [length, sha256] = Array.isArray(piece) ? piece : [];
     const isChunk = typeof sha256 === 'string' && /^[0-9a-f]{64}$/.test(sha256);
     if (!(Number.isSafeInteger(length) && length > 0 && (piece.length === 1 || (piece.length === 2 && isChunk))))
-      throw new Error(`${JSON.stringify(piece)} is not a piece of content`);
+      throw new Error(`${shown(piece)} is not a piece of content`);
   }
   return json as Piece[];
 }
 
-function kindOf(json: unknown): 'fifo' | 'socket' | 'character' | 'block' {
-  if (json === 'fifo' || json === 'socket' || json === 'character' || json === 'block') return json;
-  throw new Error(`its kind ${JSON.stringify(json)} is not known`);
+/** Lines that say nothing could go on for ever. */
+function someOf(content: Piece[]): Piece[] {
+  if (content.length === 0) throw new Error('it has no content');
+  return content;
 }
 
-function count(json: unknown, field: string): number {
-  if (typeof json === 'number' && Number.isSafeInteger(json) && json >= 0) return json;
+function textOf(json: unknown): string {
+  if (typeof json === 'string') return json;
+  throw new Error('its device is no text');
+}
+
+function kindOf(json: unknown): 'fifo' | 'socket' | 'character' | 'block' {
+  if (json === 'fifo' || json === 'socket' || json === 'character' || json === 'block') return json;
+  throw new Error(`its kind ${shown(json)} is not known`);
+}
+
+function count(json: unknown, field: string, max = Number.MAX_SAFE_INTEGER): number {
+  if (typeof json === 'number' && Number.isSafeInteger(json) && json >= 0 && json <= max) return json;
   throw new Error(`its ${field} is not a count`);
+}
+
+/** As much of it as a message can bear. */
+function shown(json: unknown): string {
+  const text = JSON.stringify(json) ?? 'undefined';
+  return text.length > 200 ? `${text.slice(0, 200)}...` : text;
 }

@@ -1,10 +1,12 @@
 /**
  * A repository on a local path: where its parts lie, how it comes to be, and what it refuses to be opened as.
  *
- *   repository.json         format and id, created exclusively
- *   chunks/ab/<sha256>      pieces of file contents, named by the hash of their plain bytes
+ *   repository.json         format and id, created exclusively, with a check of itself (sealed-json.ts)
+ *   packs/ab/<id>           chunks of file contents, in frames (pack.ts, frame.ts)
+ *   index/<sha256>          what is in which pack, named by the hash of the file; made anew from the packs where it is lost
  *   manifests/<sha256>      a tree each, named by the hash of the file; beside it <sha256>.skipped where files were left out
  *   slots/<run>             commit slots: a backup exists only once its slot says so (invariant 1)
+ *   writers/<run>           a run that writes here, for a prune that must not take what it counts on
  *   tmp/<run>/              what a run is writing
  */
 import { randomBytes, randomUUID } from 'node:crypto';
@@ -14,10 +16,11 @@ import { FailureError } from '../core/failure.ts';
 import { isId } from '../core/ids.ts';
 import { directoryMode, syncDirectory, writeSynced } from './durable-file.ts';
 import { atRepository, errorCode } from './repository-failure.ts';
+import { openSealedJson, sealJson } from './sealed-json.ts';
 
-export const repositoryFormat = 1;
+export const repositoryFormat = 2;
 
-const parts = ['chunks', 'manifests', 'slots', 'tmp'] as const;
+const parts = ['packs', 'index', 'manifests', 'slots', 'writers', 'tmp'] as const;
 /** What an empty directory may hold besides: a fresh file system has it. */
 const tolerated = new Set<string>([...parts, 'lost+found']);
 
@@ -28,8 +31,11 @@ export interface Repository {
   id: string;
 }
 
-export const chunkPath = (repository: Repository, sha256: string): string =>
-  join(repository.path, 'chunks', sha256.slice(0, 2), sha256);
+export const packPath = (repository: Repository, id: string): string =>
+  join(repository.path, 'packs', id.slice(0, 2), id);
+export const indexPath = (repository: Repository, sha256: string): string => join(repository.path, 'index', sha256);
+export const writerPath = (repository: Repository, run: string): string =>
+  join(repository.path, 'writers', checkedRun(run));
 export const manifestPath = (repository: Repository, sha256: string): string =>
   join(repository.path, 'manifests', sha256);
 export const skippedPath = (repository: Repository, sha256: string): string =>
@@ -69,19 +75,35 @@ async function readRepository(path: string): Promise<Repository | undefined> {
 }
 
 function idOf(path: string, text: string): string {
-  let stored: { format?: unknown; id?: unknown } | null = null;
+  let stored: Record<string, unknown>;
   try {
-    stored = JSON.parse(text);
+    stored = openSealedJson(text);
   } catch (cause) {
-    throw unusable(path, 'its repository.json is not JSON', 'restore that file from a copy of the repository', cause);
+    const format = unsealedFormat(text);
+    if (format !== undefined) throw otherFormat(path, format);
+    const why = `its repository.json is damaged: ${(cause as Error).message}`;
+    throw unusable(path, why, 'put back that file from a copy of the repository', cause);
   }
-  if (stored?.format !== repositoryFormat || typeof stored.id !== 'string')
-    throw unusable(
-      path,
-      `it has format ${String(stored?.format)}, this version knows ${repositoryFormat}`,
-      'use the version of Reeve that wrote it, or a newer one',
-    );
-  return stored.id;
+  if (stored.format === repositoryFormat && typeof stored.id === 'string') return stored.id;
+  throw otherFormat(path, stored.format);
+}
+
+/** What a repository.json of another format says that it is; one without a check is of the first. */
+function unsealedFormat(text: string): unknown {
+  try {
+    const { format, check } = JSON.parse(text) ?? {};
+    return check === undefined && format !== repositoryFormat ? format : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function otherFormat(path: string, format: unknown): FailureError {
+  return unusable(
+    path,
+    `it has format ${String(format)}, this version knows ${repositoryFormat}`,
+    'use the version of Reeve that wrote it, or a newer one',
+  );
 }
 
 async function createRepository(path: string): Promise<Repository> {
@@ -93,7 +115,7 @@ async function createRepository(path: string): Promise<Repository> {
   for (const part of parts) await ensureDirectory(join(path, part));
   const draft = join(path, 'tmp', `repository-${randomBytes(8).toString('hex')}`);
   const content = { format: repositoryFormat, id: randomUUID(), createdAt: new Date().toISOString() };
-  await writeSynced(draft, `${JSON.stringify(content, null, 2)}\n`);
+  await writeSynced(draft, sealJson(content));
   try {
     await link(draft, join(path, 'repository.json'));
   } catch (error) {

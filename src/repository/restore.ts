@@ -1,17 +1,22 @@
 /**
- * Restores a backup into a new or empty directory: the contents of the plan's path land directly in it. Every chunk is
- * held against its hash before a byte of it is written; the first one that is damaged ends the restore.
+ * Restores a backup into a new or empty directory: the contents of the plan's path land directly in it. Directories and
+ * links are made here, in the order of the manifest; files are written by threads meanwhile. Every chunk is held against
+ * its hash before a byte of it is written; the first one that is damaged ends the restore.
  */
 import { FailureError } from '../core/failure.ts';
 import { type BytePath, parentOf, printablePath } from './byte-path.ts';
-import { readChunk } from './chunk-reader.ts';
-import { EntryRestorer, type FileRestorer } from './entry-restorer.ts';
+import { type ChunkIndex, openChunkIndex } from './chunk-index.ts';
+import { EntryRestorer } from './entry-restorer.ts';
+import type { FileToRestore } from './file-restorer.ts';
 import { compileGlobs } from './glob.ts';
 import type { Entry, Piece } from './manifest.ts';
 import { checkManifest, readManifest } from './manifest-reader.ts';
 import type { Repository } from './repository.ts';
 import { corrupt } from './repository-failure.ts';
-import { takeTarget, targetError } from './restore-target.ts';
+import { RestoreCounters } from './restore-counters.ts';
+import { type RestoreTarget, takeTarget, targetError } from './restore-target.ts';
+import type { RestoreThreadData } from './restore-thread.ts';
+import { ThreadPool } from './thread-pool.ts';
 
 export interface RestoreOptions {
   repository: Repository;
@@ -22,7 +27,7 @@ export interface RestoreOptions {
   /** Globs over relative paths: what matches comes back, with all that is below it. None means everything. */
   include: readonly string[];
   signal: AbortSignal;
-  /** Told after each piece and each entry. */
+  /** Told twice a second. */
   onProgress?: (done: { bytes: number; files: number }) => void;
 }
 
@@ -35,24 +40,41 @@ export interface RestoreResult {
 }
 
 const omittedFirst = 20;
+const tellEachMs = 500;
+/** Files are handed to threads in batches of this many, or of this many bytes. */
+const batchFiles = 256;
+const batchBytes = 4 * 1024 * 1024;
+/** Batches that may wait for a thread, before the manifest is read on. */
+const waitingMax = 8;
+/** Entries after which others have their turn. */
+const entriesATurn = 256;
 
 /** Rejects with a failure, or with the signal's reason; then the directory keeps a mark that says it is not complete. */
 export async function restoreBackup(options: RestoreOptions): Promise<RestoreResult> {
   const { repository, manifest, signal } = options;
   await checkManifest(repository, manifest, signal);
   const wanted = await selectEntries(options);
+  const index = await openChunkIndex(repository);
   const target = await takeTarget(options.to, manifest);
-  const restore = new Restore(options, new EntryRestorer(target.root, target.repeated), wanted);
+  const restore = new Restore(options, target, index, wanted);
+  const telling = setInterval(() => restore.tell(), tellEachMs);
+  const stop = () => restore.stop();
+  signal.addEventListener('abort', stop);
   try {
     for await (const line of readManifest(repository, manifest, signal)) {
       signal.throwIfAborted();
-      await restore.next(line);
+      const pause = restore.next(line);
+      if (pause) await pause;
     }
     await restore.finish(target.complete);
   } catch (error) {
+    signal.throwIfAborted();
     throw targetError(options.to, error);
   } finally {
+    signal.removeEventListener('abort', stop);
+    clearInterval(telling);
     await restore.close();
+    restore.tell();
   }
   if (options.include.length > 0 && restore.done.files === 0 && restore.directories === 0)
     throw nothingMatched(options);
@@ -91,6 +113,8 @@ async function selectEntries({ repository, manifest, include, signal }: RestoreO
   return { includes: selector(include), orphans };
 }
 
+type FileEntry = Extract<Entry, { type: 'file' }>;
+
 class Restore {
   readonly done = { bytes: 0, files: 0 };
   readonly omitted: { count: number; first: string[] } = { count: 0, first: [] };
@@ -98,107 +122,149 @@ class Restore {
   readonly #options: RestoreOptions;
   readonly #restorer: EntryRestorer;
   readonly #selection: Selection;
+  readonly #counters = new RestoreCounters();
+  readonly #threads: ThreadPool<FileToRestore[], void>;
+  readonly #writing = new Set<Promise<void>>();
+  #batch: FileToRestore[] = [];
+  #batchBytes = 0;
   /** Where each hard link group's first restored name is. */
   readonly #firstNames = new Map<number, BytePath>();
+  /** Further names wait until the files that they name are written. */
+  readonly #links: { path: BytePath; first: BytePath }[] = [];
   /** Contents of groups whose first name is not wanted, until a wanted one comes. */
-  readonly #orphans = new Map<number, Extract<Entry, { type: 'file' }>>();
+  readonly #orphans = new Map<number, FileEntry>();
   /** Directories above the current entry that nobody asked for by name: made only when something in them is. */
   #waiting: Extract<Entry, { type: 'directory' }>[] = [];
-  #file: { path: BytePath; restorer: FileRestorer } | undefined;
-  /** Takes the further pieces of a file that is kept for a later name. */
-  #keeping: Piece[] | undefined;
+  /** Takes the further pieces of the file before. */
+  #content: Piece[] | undefined;
+  /** That file, where it is to be written. */
+  #file: FileToRestore | undefined;
+  #entries = 0;
 
-  constructor(options: RestoreOptions, restorer: EntryRestorer, selection: Selection) {
+  constructor(options: RestoreOptions, target: RestoreTarget, index: ChunkIndex, selection: Selection) {
+    const { root, repeated } = target;
+    const { repository, to } = options;
     this.#options = options;
-    this.#restorer = restorer;
+    this.#restorer = new EntryRestorer(root, repeated);
     this.#selection = selection;
+    const shared = { index: index.shared, counters: this.#counters.memory };
+    const data: RestoreThreadData = { repository, to, root, repeated, ...shared };
+    this.#threads = new ThreadPool('restore-thread', import.meta.url, data);
   }
 
-  async next(line: Entry | { type: 'data'; content: Piece[] }): Promise<void> {
+  /** Answers a promise where others must have their turn, or too much waits. */
+  next(line: Entry | { type: 'data'; content: Piece[] }): Promise<void> | undefined {
     if (line.type === 'data') {
-      if (this.#file) await this.#write(line.content);
       // One by one: a spread of a big file's pieces would not fit the stack.
-      else for (const piece of line.content) this.#keeping?.push(piece);
-      return;
+      for (const piece of line.content) this.#content?.push(piece);
+      return undefined;
     }
-    await this.#closeFile();
-    this.#keeping = undefined;
+    this.#endFile();
     while (this.#waiting.length > 0 && !isBelow(line.path, this.#waiting.at(-1)?.path ?? '')) this.#waiting.pop();
-    if (this.#selection.includes(line)) await this.#restore(line);
+    if (this.#selection.includes(line)) this.#restore(line);
     else if (line.type === 'directory') this.#waiting.push(line);
     else if (line.type === 'file' && line.group !== undefined && this.#selection.orphans.has(line.group)) {
       this.#orphans.set(line.group, line);
-      this.#keeping = line.content;
+      this.#content = line.content;
     }
+    this.#entries += 1;
+    return this.#entries % entriesATurn === 0 || this.#threads.waiting > waitingMax ? this.#rest() : undefined;
   }
 
-  /** Ends the last file and the directories, with the mark gone first, for it would change the time of the outermost. */
+  tell(): void {
+    this.done.bytes = this.#counters.bytes;
+    this.#options.onProgress?.(this.done);
+  }
+
+  stop(): void {
+    this.#counters.stop();
+  }
+
+  /** Ends the files, then the links and the directories, with the mark gone first, for it would change the time of the outermost. */
   async finish(complete: () => Promise<void>): Promise<void> {
-    await this.#closeFile();
+    this.#endFile();
+    this.#flush();
+    await this.#orFailed(Promise.all(this.#writing));
+    for (const { path, first } of this.#links) this.#restorer.link(path, first);
     await complete();
-    await this.#restorer.finish();
+    this.#restorer.finish();
   }
 
   async close(): Promise<void> {
-    await this.#file?.restorer.abandon();
+    await this.#threads.close();
   }
 
-  async #restore(entry: Entry): Promise<void> {
-    for (const directory of this.#waiting.splice(0)) await this.#restorer.directory(directory);
+  async #rest(): Promise<void> {
+    await new Promise(resolve => setImmediate(resolve));
+    while (this.#threads.waiting > waitingMax) await this.#orFailed(Promise.race(this.#writing));
+  }
+
+  async #orFailed(what: Promise<unknown>): Promise<void> {
+    const { signal } = this.#options;
+    const { promise: aborted, reject } = Promise.withResolvers<never>();
+    const abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort);
+    try {
+      signal.throwIfAborted();
+      await Promise.race([what, this.#threads.failed, aborted]);
+    } finally {
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  #restore(entry: Entry): void {
+    for (const directory of this.#waiting.splice(0)) this.#restorer.directory(directory);
     if (entry.type === 'directory') {
       this.directories += 1;
-      return this.#restorer.directory(entry);
+      this.#restorer.directory(entry);
+      return;
     }
     this.done.files += 1;
-    this.#options.onProgress?.(this.done);
-    if (entry.type === 'file') return this.#begin(entry.path, entry);
-    if (entry.type === 'symlink') return this.#restorer.symlink(entry);
-    if (entry.type === 'link') return this.#link(entry);
-    this.omitted.count += 1;
-    if (this.omitted.first.length < omittedFirst) this.omitted.first.push(printablePath(entry.path));
+    if (entry.type === 'file') this.#begin(entry.path, entry);
+    else if (entry.type === 'symlink') this.#restorer.symlink(entry);
+    else if (entry.type === 'link') this.#link(entry);
+    else {
+      this.omitted.count += 1;
+      if (this.omitted.first.length < omittedFirst) this.omitted.first.push(printablePath(entry.path));
+    }
   }
 
-  async #link({ path, group }: Extract<Entry, { type: 'link' }>): Promise<void> {
+  #link({ path, group }: Extract<Entry, { type: 'link' }>): void {
     const first = this.#firstNames.get(group);
-    if (first !== undefined) return this.#restorer.link(path, first);
+    if (first !== undefined) {
+      this.#links.push({ path, first });
+      return;
+    }
     const kept = this.#orphans.get(group);
     if (!kept) throw corrupt(`the content of ${printablePath(path)} is not in the manifest`);
     this.#orphans.delete(group);
-    await this.#begin(path, kept);
+    this.#begin(path, kept);
   }
 
-  async #begin(path: BytePath, entry: Extract<Entry, { type: 'file' }>): Promise<void> {
+  #begin(path: BytePath, entry: FileEntry): void {
     if (entry.group !== undefined) this.#firstNames.set(entry.group, path);
-    this.#file = { path, restorer: await this.#restorer.file(path, entry) };
-    await this.#write(entry.content);
+    this.#file = { path, entry, content: entry.content };
+    this.#content = entry.content;
   }
 
-  async #write(content: readonly Piece[]): Promise<void> {
-    if (!this.#file) return;
-    const { path, restorer } = this.#file;
-    for (const [length, sha256] of content) {
-      this.#options.signal.throwIfAborted();
-      if (sha256 === undefined) await restorer.hole(length, this.#options.signal);
-      else await restorer.bytes(await this.#chunk(path, length, sha256));
-      this.done.bytes += length;
-      this.#options.onProgress?.(this.done);
-    }
-  }
-
-  async #chunk(path: BytePath, length: number, sha256: string): Promise<Buffer> {
-    const read = await readChunk(this.#options.repository, sha256);
-    if (read.damage !== undefined)
-      throw corrupt(`${printablePath(path)} cannot be restored: its chunk ${sha256} is ${read.damage}: ${read.why}`);
-    if (read.bytes.length === length) return read.bytes;
-    throw corrupt(
-      `${printablePath(path)} cannot be restored: its chunk ${sha256} has ${read.bytes.length} bytes, not ${length}`,
-    );
-  }
-
-  async #closeFile(): Promise<void> {
+  /** The file before has all of its content by now. */
+  #endFile(): void {
     const file = this.#file;
     this.#file = undefined;
-    await file?.restorer.close();
+    this.#content = undefined;
+    if (!file) return;
+    const { size, sparse, mode, uid, gid, mtimeUs } = file.entry;
+    this.#batch.push({ ...file, entry: { size, ...(sparse && { sparse }), mode, uid, gid, mtimeUs } });
+    this.#batchBytes += size;
+    if (this.#batch.length >= batchFiles || this.#batchBytes >= batchBytes) this.#flush();
+  }
+
+  #flush(): void {
+    if (this.#batch.length === 0) return;
+    const writing = this.#threads.run(this.#batch).then(() => void this.#writing.delete(writing));
+    this.#writing.add(writing);
+    this.#batch = [];
+    this.#batchBytes = 0;
   }
 }
 

@@ -5,12 +5,21 @@ import { readSlot } from './commit-slot.ts';
 import { syncDirectory } from './durable-file.ts';
 import { ensureDirectory, manifestPath, type Repository, runDirectory, skippedPath } from './repository.ts';
 import { atRepository, errorCode } from './repository-failure.ts';
+import { leaveRegister } from './writers.ts';
 
-/** Makes a run's directory, or empties the one that an earlier attempt left; its marks of staged manifests stay. */
-export async function openRunDirectory(repository: Repository, run: string): Promise<string> {
+/**
+ * Makes a run's directory, or empties the one that an earlier attempt left, once `salvage` took from it what it can; its
+ * marks of staged manifests stay.
+ */
+export async function openRunDirectory(
+  repository: Repository,
+  run: string,
+  salvage: () => Promise<unknown> = async () => undefined,
+): Promise<string> {
   return atRepository(repository.path, async () => {
     const directory = runDirectory(repository, run);
     await ensureDirectory(directory);
+    await salvage();
     for (const name of await readdir(directory))
       if (name !== 'staged') await rm(join(directory, name), { recursive: true, force: true });
     return directory;
@@ -39,6 +48,7 @@ export async function discardRun(repository: Repository, run: string): Promise<{
     }
     await syncDirectory(join(repository.path, 'manifests'));
     await rm(directory, { recursive: true, force: true });
+    if (slot !== undefined) await leaveRegister(repository, run);
     return { manifestsRemoved: refused.length };
   });
 }

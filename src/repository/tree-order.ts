@@ -30,3 +30,15 @@ export class TreeOrder {
     if (isDirectory) this.#open.push({ path, last: '' });
   }
 }
+
+/** Which of two paths comes first in a walk: negative where `one` does. By components, for `/` sorts above some bytes. */
+export function compareInWalk(one: BytePath, other: BytePath): number {
+  const length = Math.min(one.length, other.length);
+  for (let at = 0; at < length; at += 1) {
+    const [a, b] = [one.charCodeAt(at), other.charCodeAt(at)];
+    if (a !== b) return (a === slash ? -1 : a) - (b === slash ? -1 : b);
+  }
+  return one.length - other.length;
+}
+
+const slash = 0x2f;

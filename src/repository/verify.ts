@@ -3,7 +3,8 @@
  * It goes on after damage, so that one reading says all that is lost.
  */
 import { type BytePath, printablePath } from './byte-path.ts';
-import { readChunk } from './chunk-reader.ts';
+import { openChunkIndex } from './chunk-index.ts';
+import { ChunkReader } from './chunk-reader.ts';
 import type { Piece } from './manifest.ts';
 import { checkManifest, readManifest } from './manifest-reader.ts';
 import type { Repository } from './repository.ts';
@@ -34,6 +35,8 @@ export interface VerifyResult {
 }
 
 const firstMax = 20;
+/** Pieces after which others have their turn, a signal that ends it among them. */
+const piecesATurn = 32;
 /** Hashes that are remembered as sound, so as to read a chunk once; beyond it some are read again. */
 const soundMax = 1_000_000;
 
@@ -41,11 +44,16 @@ const soundMax = 1_000_000;
 export async function verifyBackup(options: VerifyOptions): Promise<VerifyResult> {
   const { repository, manifest, signal } = options;
   await checkManifest(repository, manifest, signal);
-  const verify = new Verify(options);
-  for await (const line of readManifest(repository, manifest, signal)) {
-    signal.throwIfAborted();
-    if ('path' in line && line.type !== 'directory') verify.begin(line.path);
-    if (line.type === 'file' || line.type === 'data') await verify.check(line.content);
+  const chunks = new ChunkReader(repository, await openChunkIndex(repository));
+  const verify = new Verify(options, chunks);
+  try {
+    for await (const line of readManifest(repository, manifest, signal)) {
+      signal.throwIfAborted();
+      if ('path' in line && line.type !== 'directory') verify.begin(line.path);
+      if (line.type === 'file' || line.type === 'data') await verify.check(line.content);
+    }
+  } finally {
+    chunks.close();
   }
   return { ...verify.done, damaged: verify.damaged };
 }
@@ -54,14 +62,17 @@ class Verify {
   readonly done = { bytes: 0, files: 0 };
   readonly damaged: VerifyResult['damaged'] = { count: 0, filesCount: 0, first: [] };
   readonly #options: VerifyOptions;
+  readonly #chunks: ChunkReader;
   /** Hashes as bytes, at a quarter of the memory of their text with its overhead. */
   readonly #sound = new Set<string>();
   readonly #known = new Map<string, { damaged: DamagedChunk; lastPath: BytePath | null }>();
   #path: BytePath = '';
   #pathDamaged = false;
+  #pieces = 0;
 
-  constructor(options: VerifyOptions) {
+  constructor(options: VerifyOptions, chunks: ChunkReader) {
     this.#options = options;
+    this.#chunks = chunks;
   }
 
   begin(path: BytePath): void {
@@ -73,19 +84,24 @@ class Verify {
 
   async check(content: readonly Piece[]): Promise<void> {
     for (const [length, sha256] of content) {
+      this.#pieces += 1;
+      if (this.#pieces % piecesATurn === 0) await new Promise(resolve => setImmediate(resolve));
       this.#options.signal.throwIfAborted();
-      if (sha256 !== undefined) await this.#chunk(length, sha256);
+      if (sha256 !== undefined) this.#chunk(length, sha256);
       this.done.bytes += length;
       this.#options.onProgress?.(this.done);
     }
   }
 
-  async #chunk(length: number, sha256: string): Promise<void> {
+  #chunk(length: number, sha256: string): void {
     const key = Buffer.from(sha256, 'hex').toString('latin1');
     if (this.#sound.has(key)) return;
     const known = this.#known.get(sha256);
-    if (known) return this.#touch(known);
-    const read = await readChunk(this.#options.repository, sha256);
+    if (known) {
+      this.#touch(known);
+      return;
+    }
+    const read = this.#chunks.read(sha256);
     if (read.damage !== undefined) this.#damage(sha256, read.damage, read.why);
     else if (read.bytes.length !== length)
       this.#damage(sha256, 'damaged', `it has ${read.bytes.length} bytes, the manifest says ${length}`);

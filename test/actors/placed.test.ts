@@ -137,7 +137,7 @@ test('a plan without a placement is refused once two agents live, to be put and 
 });
 
 test('a run on another agent stands in the way of one of the same plan, wherever the plan is placed by then', async () => {
-  await runUnder({ REEVE_FAILPOINTS: 'chunk.before-rename=stop@1' }, 'a', 'b');
+  await runUnder({ REEVE_FAILPOINTS: 'frame.before-write=stop@1' }, 'a', 'b');
   await put('docs', { agent: 'a' });
   const id = await world.start('docs');
   const { pid } = await world.stoppedEngine();

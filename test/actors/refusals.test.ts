@@ -15,7 +15,7 @@ beforeAll(async () => {
   world = await World.open();
   wire = await Wire.open(world.server.url);
   world.fill(2, 100_000);
-  await world.runAgent({ env: { REEVE_FAILPOINTS: 'chunk.before-rename=stop@1' } });
+  await world.runAgent({ env: { REEVE_FAILPOINTS: 'frame.before-write=stop@1' } });
   await world.plan('docs', { deadlines: { cancelGrace: '0s' } });
   over = await world.start('docs');
   process.kill((await world.stoppedEngine()).pid, 'SIGCONT');

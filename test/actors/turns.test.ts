@@ -13,7 +13,7 @@ beforeEach(async () => {
 afterEach(() => world?.close());
 
 /** Each engine process stops itself at its first new chunk. */
-const stopping = { env: { REEVE_FAILPOINTS: 'chunk.before-rename=stop@1' } };
+const stopping = { env: { REEVE_FAILPOINTS: 'frame.before-write=stop@1' } };
 const quick = { deadlines: { cancelGrace: '0s' } };
 
 /** Lets the engine that stands go on. */

@@ -165,7 +165,7 @@ test('SIGTERM during the first backup ends it at once, and the next start goes o
 });
 
 test('Ctrl-C again ends it at once, with its engine and its server', async () => {
-  const up = home.run(['up', home.source], { REEVE_FAILPOINTS: 'chunk.before-rename=stop@1' });
+  const up = home.run(['up', home.source], { REEVE_FAILPOINTS: 'frame.before-write=stop@1' });
   await up.said('transferring');
   await eventually('a stopped engine', () => home.processes().some(({ state }) => state === 'T'));
   up.signal('SIGINT');

@@ -12,7 +12,7 @@ test('what a file leaves out takes the documented defaults', () => {
     graceMs: 25_000,
     leaseMs: 15_000,
     allow: everythingAllowed,
-    limits: { runs: 4, restores: 2, runDirectoryBytes: 64 * 2 ** 20 },
+    limits: { runs: 4, restores: 2, runDirectoryBytes: 64 * 2 ** 20, bytesPerSecond: null },
     repositories: {},
   });
 });
@@ -31,7 +31,7 @@ test('what a file says is kept, as numbers', () => {
     grace: '10s',
     lease: '30s',
     allow: { read: ['/srv'], repositories: ['/backup'] },
-    limits: { runs: 1, runDirectory: '1MiB' },
+    limits: { runs: 1, runDirectory: '1MiB', bytesPerSecond: '200MiB' },
     repositories: { nas: { type: 'files', path: '/backup/files', minFree: '50GiB' } },
   });
   expect(agentConfigOf(document)).toMatchObject({
@@ -39,7 +39,7 @@ test('what a file says is kept, as numbers', () => {
     graceMs: 10_000,
     leaseMs: 30_000,
     allow: { read: ['/srv'], repositories: ['/backup'], restore: [], sources: [] },
-    limits: { runs: 1, restores: 2, runDirectoryBytes: 2 ** 20 },
+    limits: { runs: 1, restores: 2, runDirectoryBytes: 2 ** 20, bytesPerSecond: 200 * 2 ** 20 },
     repositories: { nas: { type: 'files', path: '/backup/files', minFreeBytes: 50 * 2 ** 30 } },
   });
 });

@@ -87,7 +87,7 @@ test('a message to its mailbox from any NATS client does the same, and is answer
 
 test('a cancel ends a backup whose engine is stopped, and one that waits for its turn', async () => {
   world.fill(10, 1_000_000);
-  const agent = await world.runAgent({ env: { REEVE_FAILPOINTS: 'chunk.before-rename=stop@3' } });
+  const agent = await world.runAgent({ env: { REEVE_FAILPOINTS: 'frame.before-write=stop@3' } });
   await world.plan('docs', { deadlines: { cancelGrace: '0s' } });
   const [first, second] = [await world.start('docs'), await world.start('docs')];
   await world.stoppedEngine();

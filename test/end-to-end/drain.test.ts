@@ -37,7 +37,7 @@ test('SIGTERM ends an agent with 0, suspends its backup, leaves no process, and 
 
 test('SIGTERM ends an agent with 0 whose engine is stopped, and leaves no process', async () => {
   world.fill(10, 1_000_000);
-  const agent = await world.runAgent({ env: { REEVE_FAILPOINTS: 'chunk.before-rename=stop@5' } });
+  const agent = await world.runAgent({ env: { REEVE_FAILPOINTS: 'frame.before-write=stop@5' } });
   await world.plan('docs');
   const id = await world.start('docs');
   await world.stoppedEngine();
@@ -57,7 +57,7 @@ test('SIGTERM ends an agent with 0 whose engine is stopped, and leaves no proces
 test('a second SIGTERM ends at once an agent whose engine takes its time to stop, and the backup goes on at the next start', async () => {
   world.fill(60, 1_000_000);
   // Its engine stands still again at each chunk, so it does not come to its end when asked politely.
-  const agent = await world.runAgent({ env: { REEVE_FAILPOINTS: 'chunk.before-rename=stop' } });
+  const agent = await world.runAgent({ env: { REEVE_FAILPOINTS: 'frame.before-write=stop' } });
   await world.plan('docs');
   const id = await world.start('docs');
   await world.stoppedEngine();
@@ -77,7 +77,7 @@ test('a second SIGTERM ends at once an agent whose engine takes its time to stop
 describe('a plan whose onDrain is', () => {
   test('cancel has its backup cancelled by the drain', async () => {
     world.fill(10, 1_000_000);
-    const agent = await world.runAgent({ env: { REEVE_FAILPOINTS: 'chunk.before-rename=stop@5' } });
+    const agent = await world.runAgent({ env: { REEVE_FAILPOINTS: 'frame.before-write=stop@5' } });
     await world.plan('docs', { onDrain: 'cancel' });
     const id = await world.start('docs');
     await world.stoppedEngine();
@@ -92,7 +92,7 @@ describe('a plan whose onDrain is', () => {
 
   test('finish lets a backup complete that can', async () => {
     world.fill(10, 1_000_000);
-    const agent = await world.runAgent({ env: { REEVE_FAILPOINTS: 'chunk.before-rename=stop@5' } });
+    const agent = await world.runAgent({ env: { REEVE_FAILPOINTS: 'frame.before-write=stop@5' } });
     await world.plan('docs', { onDrain: 'finish' });
     const id = await world.start('docs');
     const { pid } = await world.stoppedEngine();
@@ -120,7 +120,7 @@ describe('a plan whose onDrain is', () => {
 
 test('agent.drain leaves the process alive, drained and refusing starts; agent.undrain resumes; agent.shutdown ends it with 0', async () => {
   world.fill(10, 1_000_000);
-  const agent = await world.runAgent({ env: { REEVE_FAILPOINTS: 'chunk.before-rename=stop@9' } });
+  const agent = await world.runAgent({ env: { REEVE_FAILPOINTS: 'frame.before-write=stop@9' } });
   await world.plan('docs');
   const id = await world.start('docs');
   await world.stoppedEngine();

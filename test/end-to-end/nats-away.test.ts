@@ -16,7 +16,7 @@ afterEach(() => world?.close());
 /** A backup in the middle of its transfer, where its engine stands still until `goOn`. */
 async function runningBackup() {
   world.fill(10, 1_000_000);
-  const agent = await world.runAgent({ env: { REEVE_FAILPOINTS: 'chunk.before-rename=stop@5' } });
+  const agent = await world.runAgent({ env: { REEVE_FAILPOINTS: 'frame.before-write=stop@5' } });
   await world.plan('docs');
   const id = await world.start('docs');
   const { pid } = await world.stoppedEngine();

@@ -65,9 +65,9 @@ test('a verify marks the backup as verified, and one that finds damage fails and
   const verified = await entry();
   expect(Date.parse(String(verified?.verifiedAt))).toBeGreaterThan(Date.parse(backup.at));
 
-  const chunks = join(world.repository, 'chunks');
-  const [some = ''] = readdirSync(chunks);
-  rmSync(join(chunks, some), { recursive: true });
+  const packs = join(world.repository, 'packs');
+  const [some = ''] = readdirSync(packs);
+  rmSync(join(packs, some), { recursive: true });
   const second = await world.ending(String((await world.ask('verify.start', { backup: backup.id })).id), 'verify');
   expect(second).toMatchObject({ state: 'failed', context: { reason: 'data-corrupt' } });
   expect(await entry()).toMatchObject({ verifiedAt: verified?.verifiedAt });

@@ -32,7 +32,7 @@ async function stageEmpty(repository: Repository, run: string, endedAt = at): Pr
   const writer = new ManifestWriter(repository, run);
   await writer.add({ type: 'directory', path: '', mode: 0o755, uid: 0, gid: 0, mtimeUs: 0 });
   const skipped = { vanished: 0, changed: 0, unreadable: 0 };
-  return writer.stage({ run, plan: 'p', source: '/s', startedAt: at, endedAt, skipped }, null);
+  return writer.stage({ run, plan: 'p', source: '/s', startedAt: at, endedAt, skipped, skippedList: null }, null);
 }
 
 describe('settleSlot', () => {
@@ -144,7 +144,7 @@ describe('openOrCreateRepository', () => {
     expect(await refusal(directory)).toContain('it is not empty and not a repository');
     expect(await refusal(join(directory, 'missing', 'repository'))).toContain('ENOENT');
     mkdirSync(join(directory, 'newer'));
-    writeFileSync(join(directory, 'newer', 'repository.json'), '{"format":2,"id":"x"}');
-    expect(await refusal(join(directory, 'newer'))).toContain('it has format 2');
+    writeFileSync(join(directory, 'newer', 'repository.json'), '{"format":3,"id":"x"}');
+    expect(await refusal(join(directory, 'newer'))).toContain('it has format 3');
   });
 });

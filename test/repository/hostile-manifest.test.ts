@@ -1,9 +1,12 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { manifestFormat, type Totals } from '../../src/repository/manifest.ts';
+import { readHeader } from '../../src/repository/manifest-reader.ts';
 import { manifestPath, openOrCreateRepository } from '../../src/repository/repository.ts';
 import { restoreBackup } from '../../src/repository/restore.ts';
 
@@ -16,13 +19,15 @@ const symlink = (path: unknown, target: string) => ({ type: 'symlink', path, tar
 interface Made {
   lines: unknown[];
   /** What the footer claims; counted where it is not given. */
-  totals?: { files: number; directories: number; bytes: number };
+  totals?: Totals;
+  /** What the header claims; counted where it is not given. */
+  claimed?: Totals;
   footer?: boolean;
   cut?: number;
 }
 
 /** Restores a manifest made by hand, with a true hash, beside a file that nothing may touch. */
-async function restoreMade({ lines, totals, footer = true, cut = 0 }: Made): Promise<string> {
+async function restoreMade({ lines, totals, claimed, footer = true, cut = 0 }: Made): Promise<string> {
   const scratch = mkdtempSync(join(tmpdir(), 'reeve-hostile-'));
   onTestFinished(() => rmSync(scratch, { recursive: true, force: true }));
   const repository = await openOrCreateRepository(join(scratch, 'repository'));
@@ -35,8 +40,16 @@ async function restoreMade({ lines, totals, footer = true, cut = 0 }: Made): Pro
   };
   const all = footer ? [...lines, { type: 'footer', totals: totals ?? counted }] : lines;
   const text = all.map(line => `${typeof line === 'string' ? line : JSON.stringify(line)}\n`).join('');
-  const header = { reeve: 'manifest', format: 1, run: 'r', plan: 'p', source: '/', startedAt: '', endedAt: '' };
-  const first = `${JSON.stringify({ ...header, totals: counted, skipped: {} })}\n`;
+  const header = {
+    reeve: 'manifest',
+    format: manifestFormat,
+    run: 'r',
+    plan: 'p',
+    source: '/',
+    startedAt: '',
+    endedAt: '',
+  };
+  const first = `${JSON.stringify({ ...header, totals: claimed ?? counted, skipped: {} })}\n`;
   const whole = Buffer.concat([Buffer.from(first), zstdCompressSync(text)]);
   const bytes = whole.subarray(0, whole.length - cut);
   const sha256 = createHash('sha256').update(bytes).digest('hex');
@@ -91,6 +104,13 @@ describe('a manifest made by hand', () => {
     ['has an unknown type', [root, { type: 'door', path: 'a' }], 'is not known'],
     ['is not JSON', [root, '{'], 'line 2'],
     ['has a symlink to nothing', [root, symlink('a', '')], 'target'],
+    ['has data that says nothing', [root, file('a'), { type: 'data', content: [] }], 'has no content'],
+    ['has pieces without number', [root, file('a', { content: Array(1_025).fill([1]) })], 'more than 1024 pieces'],
+    ['has a path that no system takes', [root, file('n'.repeat(4_097))], 'longer than 4096 bytes'],
+    ['has an owner that no system has', [root, file('a', { uid: 2 ** 32 - 1 })], 'its uid is not a count'],
+    ['has a group that no system has', [root, file('a', { gid: 2 ** 53 - 1 })], 'its gid is not a count'],
+    ['has a time that no clock reaches', [root, file('a', { mtimeUs: 1e300 })], 'its mtimeUs is none'],
+    ['has a device of no text', [root, { ...file('a'), type: 'special', kind: 'block', device: {} }], 'is no text'],
   ])('that %s is refused', async (_, lines, message) => {
     expect(await restoreMade({ lines })).toContain(message);
   });
@@ -103,6 +123,54 @@ describe('a manifest made by hand', () => {
   test('whose footer counts otherwise is refused', async () => {
     const totals = { files: 2, directories: 1, bytes: 3 };
     expect(await restoreMade({ lines: [root, file('a')], totals })).toContain('its footer counts 2 files');
+  });
+
+  test('whose header counts otherwise is refused, as soon as it has more', async () => {
+    const lines = [root, file('a'), file('b')];
+    const claimed = { files: 2, directories: 1, bytes: 6 };
+    expect(await restoreMade({ lines, claimed })).toBe('restored a b');
+    expect(await restoreMade({ lines, claimed: { ...claimed, files: 1 } })).toContain(
+      'line 3: its header counts 1 files',
+    );
+    expect(await restoreMade({ lines, claimed: { ...claimed, bytes: 9 } })).toContain(
+      'line 4: its header counts 9 bytes',
+    );
+  });
+
+  test('that cites its lines does so in a message of bounded length', async () => {
+    const message = await restoreMade({ lines: [root, file(`../${'n'.repeat(500_000)}`)] });
+    expect(message).toContain('is not a plain path');
+    expect(message.length).toBeLessThan(500);
+  });
+
+  test('that is no plain file is refused, and not waited for', async () => {
+    const scratch = mkdtempSync(join(tmpdir(), 'reeve-hostile-'));
+    onTestFinished(() => rmSync(scratch, { recursive: true, force: true }));
+    const repository = await openOrCreateRepository(join(scratch, 'repository'));
+    const [pipe, directory, symlink] = ['a', 'b', 'c'].map(digit => digit.repeat(64)) as [string, string, string];
+    execFileSync('mkfifo', [manifestPath(repository, pipe)]);
+    mkdirSync(manifestPath(repository, directory));
+    symlinkSync('/dev/zero', manifestPath(repository, symlink));
+    for (const manifest of [pipe, directory, symlink]) {
+      const failure = { code: 'data-corrupt', message: expect.stringContaining('is not a plain file') };
+      await expect(readHeader(repository, manifest)).rejects.toMatchObject({ failure });
+      const { signal } = new AbortController();
+      const restoring = restoreBackup({ repository, manifest, to: join(scratch, 'out'), include: [], signal });
+      await expect(restoring).rejects.toMatchObject({ failure });
+    }
+  });
+
+  test('whose file is too long for the file system names it, where the file system does not take it', async () => {
+    const size = Number.MAX_SAFE_INTEGER;
+    const message = await restoreMade({ lines: [root, file('a', { size, content: [[size]], sparse: true })] });
+    expect(message).toMatch(
+      /^restored a$|\/out\/a cannot be restored: the file system there takes no file of 8192\.0 TiB/,
+    );
+  });
+
+  test('whose zeros do not fit the disk is refused before it fills the disk', async () => {
+    const message = await restoreMade({ lines: [root, file('a', { size: 2 ** 52, content: [[2 ** 52]] })] });
+    expect(message).toMatch(/\/out\/a has 4096\.0 TiB of zeros, and .* are free/);
   });
 
   test('with a line without end is refused before it fills the memory', async () => {

@@ -10,5 +10,6 @@ test('a soak repeats in full', () => {
 
 test('an ordinary run repeats a tenth, at least once', () => {
   vi.stubEnv('REEVE_SOAK', '');
-  expect([1_000, 20, 3].map(repetitions)).toEqual([100, 2, 1]);
+  expect([1_000, 20, 3].map(full => repetitions(full))).toEqual([100, 2, 1]);
+  expect(repetitions(1_000, 50)).toBe(20);
 });

@@ -1,10 +1,10 @@
 /**
  * How often a test repeats what shows itself only now and then. `npm run soak` runs every test file that imports this one
- * with the full count, and half an hour for each test; `npm test` runs a tenth of it. A test that counts here leaves its
+ * with the full count, and half an hour for each test; `npm test` runs a tenth of it, or less where that takes too long. A test that counts here leaves its
  * timeout to the configuration, which knows which of the two is under way.
  */
 
-/** The count to use now: `full` in a soak, otherwise a tenth of it, rounded up. */
-export function repetitions(full: number): number {
-  return process.env.REEVE_SOAK === '1' ? full : Math.ceil(full / 10);
+/** The count to use now: `full` in a soak, otherwise one in `share` of it (10 unless given), rounded up. */
+export function repetitions(full: number, share = 10): number {
+  return process.env.REEVE_SOAK === '1' ? full : Math.ceil(full / share);
 }

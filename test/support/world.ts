@@ -197,8 +197,15 @@ export class World {
 
   #startOf({ env, ...start }: Partial<AgentStart>): AgentStart {
     const marked = { TMPDIR: this.directory, ...env };
-    return { url: this.server.url, name: 'here', data: this.data, ...start, env: marked };
+    const config = join(this.directory, 'slow-agent.yaml');
+    writeFileSync(config, slow(this.data));
+    return { url: this.server.url, name: 'here', data: this.data, config, ...start, env: marked };
   }
+}
+
+/** Reads no faster than a modest disk, so that what happens in the middle of a run does so on every machine. */
+function slow(data: string): string {
+  return `kind: Agent\nname: here\ndata: ${data}\nlimits: { bytesPerSecond: 160MiB }\n`;
 }
 
 /** The names of a history's states, repetitions left out. */

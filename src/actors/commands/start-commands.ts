@@ -41,7 +41,13 @@ export function startCommands(parts: AgentParts): Record<string, AnyCommand> {
   const plansInTurn = new OneAtATime();
   return {
     'backup.start': command({
-      schema: z.strictObject({ plan: nameText, dryRun: z.boolean().optional(), note, requestId }),
+      schema: z.strictObject({
+        plan: nameText,
+        rescan: z.boolean().optional(),
+        dryRun: z.boolean().optional(),
+        note,
+        requestId,
+      }),
       answeredBy: 'each',
       handle: input =>
         answerPlaced(
@@ -89,7 +95,7 @@ export function startCommands(parts: AgentParts): Record<string, AnyCommand> {
 async function startBackup(
   parts: AgentParts,
   found: { plan: Plan; revision: number },
-  input: Said & { dryRun?: boolean | undefined },
+  input: Said & { rescan?: boolean | undefined; dryRun?: boolean | undefined },
 ): Promise<object> {
   const { plan } = found;
   await refuseUnplaced(parts, plan, 'put the plan again with a placement');
@@ -99,7 +105,7 @@ async function startBackup(
   const joined = isRepeat ? undefined : await joinedOrRefused(parts, plan);
   if (joined !== undefined) return { id: joined };
   if (input.dryRun) return {};
-  return await startRun(parts, 'backup', { ...found, restore: null }, input);
+  return await startRun(parts, 'backup', { ...found, restore: null, rescan: input.rescan === true }, input);
 }
 
 /**
@@ -173,7 +179,7 @@ async function newestOf(parts: AgentParts, plan: string): Promise<CatalogEntry> 
 async function startRun(
   parts: AgentParts,
   kind: OfferedKind,
-  { plan, revision, restore }: { plan: Plan; revision: number } & Pick<RunInput, 'restore'>,
+  { plan, revision, restore, rescan = false }: { plan: Plan; revision: number } & Pick<RunInput, 'restore' | 'rescan'>,
   { note: words, requestId: request }: Said,
 ): Promise<{ id: string }> {
   const id =
@@ -189,6 +195,7 @@ async function startRun(
     planRevision: revision,
     policy: policyOf(plan),
     restore,
+    rescan,
   };
   await parts.runtime.start(kind, id, { input, note: words, requestId: request });
   return { id };

@@ -1,11 +1,15 @@
 /** `reeve backup` starts a backup; `reeve backups` lists those that exist. */
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { formatSize } from '../../core/sizes.ts';
+import type { ManifestHeader } from '../../repository/manifest.ts';
+import { openRepository } from '../../repository/repository.ts';
 import { rowsOf, shownReference } from '../answer-rows.ts';
 import { type Cli, durationOption, examples } from '../cli.ts';
 import { exitStatus } from '../exit-status.ts';
 import { type FollowOptions, followRun } from '../run-follow.ts';
 import type { Session } from '../session.ts';
+import { showStoredBackups } from '../stored-backups.ts';
 import { type Column, tableLines } from '../table.ts';
 import { shownTime } from '../times.ts';
 
@@ -19,6 +23,7 @@ export function addBackup(program: Command, cli: Cli): void {
     .argument('<plan>', 'name of the plan')
     .option('--wait', 'wait until it has ended')
     .option('--timeout <duration>', 'wait, but no longer than this (status 6)', durationOption)
+    .option('--rescan', 'read every file, also those that have not changed since the last backup')
     .option('--note <text>', 'words of yours, kept in its history')
     .addHelpText(
       'after',
@@ -28,25 +33,40 @@ export function addBackup(program: Command, cli: Cli): void {
       ),
     )
     .action(
-      cli.action(async (session: Session, plan: string, options: FollowOptions & { note?: string }) => {
-        const started = await session.request('backup.start', {
-          plan,
-          ...(options.note !== undefined && { note: options.note }),
-        });
-        return followRun(session, 'backup', started, options);
-      }),
+      cli.action(
+        async (session: Session, plan: string, options: FollowOptions & { note?: string; rescan?: boolean }) => {
+          const started = await session.request('backup.start', {
+            plan,
+            ...(options.note !== undefined && { note: options.note }),
+            ...(options.rescan && { rescan: true }),
+          });
+          return followRun(session, 'backup', started, options);
+        },
+      ),
     );
   program
     .command('backups')
     .summary('list the backups that exist')
-    .description('Lists the restore points: backups that are complete and can be restored.')
+    .description(
+      'Lists the restore points: backups that are complete and can be restored. With --repository it reads the repository itself, and needs neither NATS nor an agent.',
+    )
     .argument('[plan]', 'only those of this plan')
+    .option('--repository <path>', 'read this repository without NATS')
     .addHelpText(
       'after',
-      examples(['reeve backups', 'all'], ['reeve backups photos -o json', 'those of one plan, as JSON']),
+      examples(
+        ['reeve backups', 'all'],
+        ['reeve backups photos -o json', 'those of one plan, as JSON'],
+        ['reeve backups --repository /backup/files', 'with nothing but the repository'],
+      ),
     )
     .action(
-      cli.action(async (session: Session, plan: string | undefined) => {
+      cli.action(async (session: Session, plan: string | undefined, options: { repository?: string }) => {
+        if (options.repository !== undefined) {
+          const repository = await openRepository(resolve(session.environment.directory, options.repository));
+          await showStoredBackups(session, repository, ({ header }) => isOf(header, plan));
+          return exitStatus.done;
+        }
         const answer = await session.request('catalog.list', plan === undefined ? {} : { plan });
         const rows = rowsOf(answer.backups);
         session.result(answer, () => {
@@ -56,6 +76,11 @@ export function addBackup(program: Command, cli: Cli): void {
         return exitStatus.done;
       }),
     );
+}
+
+/** A backup whose manifest cannot be read may be anybody's: it is never left out. */
+function isOf(header: ManifestHeader | null, plan: string | undefined): boolean {
+  return plan === undefined || header === null || header.plan === plan;
 }
 
 const columns: Column<Record<string, unknown>>[] = [

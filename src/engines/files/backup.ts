@@ -1,36 +1,36 @@
 /**
- * Backs a source up: walks it, stores what the repository does not have, and stages a manifest. It decides nothing: the
- * backup exists only when a commit names that manifest. Run again after a stop or a crash, it finds its chunks there.
+ * Backs a source up: walks it, has what it does not know read by a pool of threads, which store what the repository does
+ * not have, and stages a manifest. It decides nothing: the backup exists only when a commit names that manifest. Run again
+ * after a stop or a crash, it finds its chunks there.
  */
 import type { BigIntStats } from 'node:fs';
-import { readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FailureError } from '../../core/failure.ts';
-import type { SkippedFile } from '../../domain/run.ts';
-import { type BytePath, bytePathOf, under } from '../../repository/byte-path.ts';
-import { ChunkWriter } from '../../repository/chunk-writer.ts';
+import { ChunkSet } from '../../repository/chunk-set.ts';
 import { readSlot } from '../../repository/commit-slot.ts';
-import { microsecondsOf } from '../../repository/file-times.ts';
-import { type Attributes, type Entry, piecesPerLine } from '../../repository/manifest.ts';
+import { chunksOf } from '../../repository/frame.ts';
 import { ManifestWriter } from '../../repository/manifest-writer.ts';
+import { indexPacks, listPacks } from '../../repository/pack-list.ts';
 import { openOrCreateRepository, type Repository, skippedPath } from '../../repository/repository.ts';
 import { atRepository } from '../../repository/repository-failure.ts';
 import { openRunDirectory } from '../../repository/run-files.ts';
+import { salvagePacks } from '../../repository/salvage.ts';
+import { register } from '../../repository/writers.ts';
+import { type Base, openBase } from './base.ts';
 import type { EngineResultOf } from './events.ts';
-import { type FileContent, readSourceFile } from './file-reader.ts';
-import { HardLinks } from './hard-links.ts';
 import type { JobOf } from './job.ts';
 import { verdictOf } from './outcome.ts';
 import type { ProgressMeter } from './progress-meter.ts';
+import { ReadCounters } from './read-messages.ts';
+import { ReadPool } from './read-pool.ts';
 import { SkippedList } from './skipped-list.ts';
 import { forbiddenDirectories, openSource, refuseSourceInside, type Source } from './source.ts';
 import { countSource } from './source-count.ts';
-import { type Found, skipOf, type WalkOptions, walkSource } from './source-walk.ts';
+import { type WalkOptions, walkSource } from './source-walk.ts';
+import { TreeWriter } from './tree-writer.ts';
+import { entriesATurn, turn } from './turn.ts';
 
 type BackupJob = JobOf<'backup'>;
-
-/** Readings of a file that changes under the reader; the last one is stored and listed. */
-const readingsMax = 3;
 
 /** Rejects with a failure, or with the signal's reason once nothing of this run is being written any more. */
 export async function backUp(
@@ -43,17 +43,10 @@ export async function backUp(
   const isForbidden = await forbiddenDirectories([...job.excludeDirs, job.repository]);
   await refuseSourceInside(source, isForbidden);
   await refuseDecided(repository, job.run);
-  const directory = await openRunDirectory(repository, job.run);
-  const backup = new Backup(job, source, repository, directory, meter, signal);
-  const counting = new AbortController();
-  const walk = backup.walkOptions(isForbidden);
-  const counted = countSource({ ...walk, signal: AbortSignal.any([signal, counting.signal]) }, meter);
+  const backup = await openBackup(job, source, repository, meter, signal);
   try {
-    await backup.walk(walk);
-    return await backup.stage();
+    return await backup.run(isForbidden);
   } finally {
-    counting.abort();
-    await counted;
     await backup.close();
   }
 }
@@ -69,6 +62,26 @@ async function refuseDecided(repository: Repository, run: string): Promise<void>
   });
 }
 
+/** Takes stock of what the repository has, what an earlier attempt of this run left included. */
+async function openBackup(
+  job: BackupJob,
+  source: Source,
+  repository: Repository,
+  meter: ProgressMeter,
+  signal: AbortSignal,
+): Promise<Backup> {
+  return atRepository(repository.path, async () => {
+    await register(repository, job.run); // before it counts on anything that is there
+    const known = new ChunkSet();
+    for await (const pack of listPacks(repository))
+      for (const { head } of pack.frames) for (const { sha256 } of chunksOf(head)) known.add(sha256);
+    const directory = await openRunDirectory(repository, job.run, () => salvagePacks(repository, job.run, known));
+    const of = { plan: job.plan, source: job.source.path };
+    const base = job.rescan ? undefined : await openBase(repository, of, known, signal);
+    return new Backup(job, source, repository, directory, meter, signal, known, base);
+  });
+}
+
 class Backup {
   readonly #job: BackupJob;
   readonly #source: Source;
@@ -76,10 +89,12 @@ class Backup {
   readonly #meter: ProgressMeter;
   readonly #signal: AbortSignal;
   readonly #startedAt = new Date().toISOString();
-  readonly #chunks: ChunkWriter;
+  readonly #counters = new ReadCounters();
+  readonly #pool: ReadPool;
+  readonly #base: Base | undefined;
   readonly #manifest: ManifestWriter;
   readonly #skipped: SkippedList;
-  readonly #links = new HardLinks();
+  readonly #tree: TreeWriter;
 
   constructor(
     job: BackupJob,
@@ -88,42 +103,105 @@ class Backup {
     directory: string,
     meter: ProgressMeter,
     signal: AbortSignal,
+    known: ChunkSet,
+    base: Base | undefined,
   ) {
     this.#job = job;
     this.#source = source;
     this.#repository = repository;
     this.#meter = meter;
     this.#signal = signal;
-    this.#chunks = new ChunkWriter(repository, job.run, signal);
+    this.#base = base;
+    const shared = { known: known.memory, counters: this.#counters.memory };
+    this.#pool = new ReadPool({ repository, run: job.run, root: source.root, ...shared }, job.bytesPerSecond ?? 0);
     this.#manifest = new ManifestWriter(repository, job.run);
     this.#skipped = new SkippedList(join(directory, 'skipped'));
+    this.#tree = new TreeWriter({
+      root: source.root,
+      pool: this.#pool,
+      base,
+      manifest: this.#manifest,
+      leaveOut: (path, why, code) => this.#skipped.add(path, why, code),
+      meter,
+    });
   }
 
-  walkOptions(isForbidden: (found: BigIntStats) => boolean): WalkOptions {
+  async run(isForbidden: (found: BigIntStats) => boolean): Promise<EngineResultOf<'backup'>> {
+    this.#meter.read = () => this.#counters.read + this.#tree.bytesKnown;
+    const counting = new AbortController();
+    const walk = this.#walkOptions(isForbidden);
+    const counted = this.#count({ ...walk, signal: AbortSignal.any([this.#signal, counting.signal]) });
+    const stop = () => this.#counters.stop();
+    this.#signal.addEventListener('abort', stop);
+    if (this.#signal.aborted) stop();
+    try {
+      await Promise.race([this.#walk(walk), this.#pool.failed, abortOf(this.#signal)]);
+      return await this.#stage();
+    } catch (error) {
+      // What is read already is kept for the next attempt.
+      if (this.#signal.aborted) await this.#pool.end('keep').catch(() => undefined);
+      // On a full disk the room is needed to say how the run ended; packs that have their names stay.
+      else if (isFull(error)) await this.#dropDrafts();
+      throw error;
+    } finally {
+      this.#signal.removeEventListener('abort', stop);
+      counting.abort();
+      await counted;
+    }
+  }
+
+  async #dropDrafts(): Promise<void> {
+    await this.#pool.close();
+    await openRunDirectory(this.#repository, this.#job.run);
+  }
+
+  /** Undecided runs stay registered: what they stored must stay too, for they may go on. */
+  async close(): Promise<void> {
+    await this.#pool.close();
+    await this.#base?.close();
+    await this.#manifest.abandon();
+    this.#skipped.abandon();
+  }
+
+  #walkOptions(isForbidden: (found: BigIntStats) => boolean): WalkOptions {
     return {
       source: this.#source,
       exclude: this.#job.source.exclude ?? [],
       oneFileSystem: this.#job.source.oneFileSystem ?? false,
       isForbidden,
       signal: this.#signal,
-      onSkipped: (path, why, code) => this.#leaveOut(path, why, code),
+      onSkipped: (path, why, code) => this.#skipped.add(path, why, code),
     };
   }
 
-  async walk(options: WalkOptions): Promise<void> {
-    for await (const found of walkSource(options)) {
-      await this.#add(found);
-      if (!found.stat.isDirectory()) this.#meter.filesDone += 1;
-    }
+  /** The last backup's totals are near enough to know how much is left; without one the source is counted. */
+  async #count(walk: WalkOptions): Promise<void> {
+    if (this.#base) this.#meter.totals = { ...this.#base.header.totals };
+    else await countSource(walk, this.#meter);
   }
 
-  async stage(): Promise<EngineResultOf<'backup'>> {
-    await this.#chunks.flush();
+  async #walk(options: WalkOptions): Promise<void> {
+    let entries = 0;
+    for (const found of walkSource(options)) {
+      await this.#tree.add(found);
+      entries += 1;
+      if (entries % entriesATurn === 0) await turn();
+      this.#signal.throwIfAborted();
+    }
+    await this.#tree.finish();
+  }
+
+  async #stage(): Promise<EngineResultOf<'backup'>> {
+    await this.#pool.end('finish');
     const { run, plan, source } = this.#job;
     const header = { run, plan, source: source.path, startedAt: this.#startedAt, endedAt: new Date().toISOString() };
-    const list = await atRepository(this.#repository.path, () => this.#skipped.close());
+    const list = await atRepository(this.#repository.path, async () => {
+      await indexPacks(this.#repository, run);
+      return this.#skipped.close();
+    });
     this.#signal.throwIfAborted();
-    const manifest = await this.#manifest.stage({ ...header, skipped: { ...this.#skipped.counts } }, list);
+    const skipped = { skipped: { ...this.#skipped.counts }, skippedList: list?.sha256 ?? null };
+    const manifest = await this.#manifest.stage({ ...header, ...skipped }, list?.path ?? null);
     const { files, bytes } = this.#manifest.totals;
     return {
       task: 'backup',
@@ -131,7 +209,8 @@ class Backup {
       manifest,
       bytes,
       files,
-      bytesStored: this.#chunks.bytesStored,
+      bytesRead: this.#counters.read,
+      bytesStored: this.#counters.stored,
       skipped: {
         count: this.#skipped.count,
         first: this.#skipped.first,
@@ -139,96 +218,16 @@ class Backup {
       },
     };
   }
-
-  async close(): Promise<void> {
-    await this.#chunks.settle();
-    await this.#manifest.abandon();
-    await this.#skipped.abandon();
-  }
-
-  async #add({ path, stat }: Found): Promise<void> {
-    if (stat.isDirectory()) return this.#manifest.add({ type: 'directory', path, ...attributesOf(stat) });
-    const group = this.#links.known(stat);
-    if (group !== undefined) return this.#manifest.add({ type: 'link', path, group });
-    if (stat.isFile()) return this.#addFile(path, stat);
-    if (stat.isSymbolicLink()) return this.#addSymlink(path, stat);
-    const device = `${stat.rdev}`;
-    await this.#manifest.add({ type: 'special', path, kind: kindOf(stat), device, ...attributesOf(stat) });
-  }
-
-  async #addSymlink(path: BytePath, stat: BigIntStats): Promise<void> {
-    let target: BytePath;
-    try {
-      target = bytePathOf(await readlink(under(this.#source.root, path), { encoding: 'buffer' }));
-    } catch (error) {
-      return this.#skip(path, error);
-    }
-    await this.#manifest.add({ type: 'symlink', path, target, ...attributesOf(stat) });
-  }
-
-  async #addFile(path: BytePath, found: BigIntStats): Promise<void> {
-    const content = await this.#read(path, found);
-    if (!content) return;
-    if (content.changed) await this.#leaveOut(path, 'changed', '');
-    const group = this.#links.begin(content.stat);
-    const entry: Entry = {
-      type: 'file',
-      path,
-      size: content.size,
-      ...(content.stat.blocks * 512n < content.stat.size ? { sparse: true as const } : {}),
-      ...(group === undefined ? {} : { group }),
-      content: content.pieces.slice(0, piecesPerLine),
-      ...attributesOf(content.stat),
-    };
-    await this.#manifest.add(entry);
-    for (let at = piecesPerLine; at < content.pieces.length; at += piecesPerLine)
-      await this.#manifest.add({ type: 'data', content: content.pieces.slice(at, at + piecesPerLine) });
-  }
-
-  async #read(path: BytePath, expected: BigIntStats): Promise<FileContent | undefined> {
-    const { bytesDone } = this.#meter;
-    for (let reading = 1; ; reading += 1) {
-      this.#meter.bytesDone = bytesDone;
-      try {
-        const content = await readSourceFile(under(this.#source.root, path), {
-          expected,
-          store: chunk => this.#chunks.add(chunk),
-          signal: this.#signal,
-          onBytes: bytes => {
-            this.#meter.bytesDone += bytes;
-          },
-        });
-        if (!content.changed || reading === readingsMax) return content;
-      } catch (error) {
-        await this.#skip(path, error);
-        return undefined;
-      }
-    }
-  }
-
-  /** Lists what the source's error says of this file; anything else, such as a failure of the repository, goes on up. */
-  async #skip(path: BytePath, error: unknown): Promise<void> {
-    const skip = skipOf(error);
-    if (!skip) throw error;
-    await this.#leaveOut(path, skip.why, skip.code);
-  }
-
-  #leaveOut(path: BytePath, why: SkippedFile['why'], code: string): Promise<void> {
-    return atRepository(this.#repository.path, () => this.#skipped.add(path, why, code));
-  }
 }
 
-function attributesOf(stat: BigIntStats): Attributes {
-  return {
-    mode: Number(stat.mode & 0o7777n),
-    uid: Number(stat.uid),
-    gid: Number(stat.gid),
-    mtimeUs: microsecondsOf(stat.mtimeNs),
-  };
+function isFull(error: unknown): boolean {
+  return error instanceof FailureError && error.failure.code === 'repository-full';
 }
 
-function kindOf(stat: BigIntStats): 'fifo' | 'socket' | 'character' | 'block' {
-  if (stat.isFIFO()) return 'fifo';
-  if (stat.isSocket()) return 'socket';
-  return stat.isCharacterDevice() ? 'character' : 'block';
+function abortOf(signal: AbortSignal): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  promise.catch(() => undefined);
+  if (signal.aborted) reject(signal.reason);
+  else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  return promise;
 }

@@ -27,7 +27,9 @@ export type EngineResult =
       manifest: string;
       bytes: number;
       files: number;
-      /** Bytes of chunks that the repository did not have before. */
+      /** Bytes of files that were read; the rest of `bytes` was known from the last backup. */
+      bytesRead: number;
+      /** Bytes that were written to the repository for them. */
       bytesStored: number;
       skipped: Skipped;
     }

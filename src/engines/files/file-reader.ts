@@ -1,88 +1,134 @@
 /**
- * Reads one file of a source into pieces. It reads no more than the size that the file had when it was opened, so that a
- * log that grows as fast as it is read comes to an end; what changed meanwhile is told.
+ * Reads one file of a source into pieces, in a thread. It reads no more than the size that the file had when it was
+ * opened, so that a log that grows as fast as it is read comes to an end; what changed meanwhile is told.
  */
-import { type BigIntStats, constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
-import { chunkSizes, firstBoundary, isZero } from '../../repository/chunker.ts';
-import type { Piece } from '../../repository/manifest.ts';
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { under } from '../../repository/byte-path.ts';
+import { ChunkWindow, isZero } from '../../repository/chunker.ts';
+import { microsecondsOf } from '../../repository/file-times.ts';
+import type { Attributes, Piece } from '../../repository/manifest.ts';
+import type { PackWriter } from '../../repository/pack-writer.ts';
+import { JobStopped } from '../../repository/thread-pool.ts';
+import type { FileRead, FileToRead, ReadCounters, ReadThreadData } from './read-messages.ts';
+import { seenOf } from './unchanged.ts';
 
-export interface FileContent {
-  /** As it was when reading began; the entry's attributes are taken from it. */
-  stat: BigIntStats;
-  pieces: Piece[];
-  /** Bytes that were read: the sum of the pieces. */
-  size: number;
-  /** Something wrote to the file, its attributes or its links while it was read. */
-  changed: boolean;
-}
+/** Where chunks go. */
+type ChunkStore = Pick<PackWriter, 'add' | 'hasRoom' | 'room'>;
+type Source = Pick<ReadThreadData, 'root' | 'bytesPerSecond'>;
 
-export interface ReadOptions {
-  /** What the walk found there; another file under this name by now counts as vanished. */
-  expected: BigIntStats;
-  /** Takes a chunk, and answers its name; the bytes are used again once it has. */
-  store: (chunk: Buffer) => Promise<string>;
-  signal: AbortSignal;
-  onBytes: (bytes: number) => void;
-}
+/** Readings of a file that changes under the reader; the last one is stored and told as changed. */
+const readingsMax = 3;
 
-/** One buffer serves all files, for they are read one after another. */
-const window = Buffer.allocUnsafeSlow(chunkSizes.maxBytes);
+export class FileReader {
+  readonly #data: Source;
+  readonly #writer: ChunkStore;
+  readonly #counters: ReadCounters;
+  readonly #window = new ChunkWindow();
+  readonly #startedMs = performance.now();
+  #readBytes = 0;
 
-/** Rejects with the system's error where the file cannot be opened or read to its end. */
-export async function readSourceFile(path: Buffer, options: ReadOptions): Promise<FileContent> {
-  // A pipe that took the file's name must not hold the open for ever, and a symlink must not lead away.
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  try {
-    const before = await file.stat({ bigint: true });
-    if (!before.isFile() || before.dev !== options.expected.dev || before.ino !== options.expected.ino)
-      throw Object.assign(new Error('another file has its name now'), { code: 'ENOENT' });
-    const { pieces, size } = await readPieces(file, Number(before.size), options);
-    const after = await file.stat({ bigint: true });
-    const changed =
-      before.size !== after.size ||
-      before.mtimeNs !== after.mtimeNs ||
-      before.ctimeNs !== after.ctimeNs ||
-      BigInt(size) !== before.size;
-    return { stat: before, pieces, size, changed };
-  } finally {
-    await file.close();
+  constructor(data: Source, writer: ChunkStore, counters: ReadCounters) {
+    this.#data = data;
+    this.#writer = writer;
+    this.#counters = counters;
   }
-}
 
-async function readPieces(
-  file: FileHandle,
-  sizeMax: number,
-  { store, signal, onBytes }: ReadOptions,
-): Promise<{ pieces: Piece[]; size: number }> {
-  const pieces: Piece[] = [];
-  let [filled, readAt, size, ended] = [0, 0, 0, sizeMax === 0];
-  for (;;) {
-    while (!ended && filled < window.length) {
-      signal.throwIfAborted();
-      const length = Math.min(window.length - filled, sizeMax - readAt);
-      const { bytesRead } = await file.read(window, filled, length, readAt);
-      filled += bytesRead;
-      readAt += bytesRead;
-      ended = bytesRead === 0 || readAt >= sizeMax;
+  /** Rejects with the system's error where the file cannot be opened or read to its end, and with JobStopped where the backup is told to stop, at the end of a chunk. */
+  async read(wanted: FileToRead): Promise<FileRead> {
+    for (let reading = 1; ; reading += 1) {
+      const content = await this.#readOnce(wanted);
+      if (!content.changed || reading === readingsMax) return content;
+      this.#counters.add('read', -content.size); // it counts once
     }
-    if (filled === 0) return { pieces, size };
-    signal.throwIfAborted();
-    const content = window.subarray(0, filled);
-    // Zeros have no boundary inside, so a window of them is a hole without a look at each byte.
-    const length = isZero(content) ? filled : firstBoundary(content);
-    const chunk = content.subarray(0, length);
-    if (isZero(chunk)) addHole(pieces, length);
-    else pieces.push([length, await store(chunk)]);
-    window.copyWithin(0, length, filled);
-    filled -= length;
-    size += length;
-    onBytes(length);
+  }
+
+  async #readOnce(wanted: FileToRead): Promise<FileRead> {
+    const readAtMs = Date.now();
+    // A pipe that took the file's name must not hold the open for ever, and a symlink must not lead away.
+    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+    const file = openSync(under(this.#data.root, wanted.path), flags);
+    try {
+      const before = fstatSync(file, { bigint: true });
+      if (!before.isFile() || before.dev !== wanted.dev || before.ino !== wanted.ino)
+        throw Object.assign(new Error('another file has its name now'), { code: 'ENOENT' });
+      const content: Piece[] = [];
+      const size = await this.#readPieces(file, Number(before.size), content);
+      const after = fstatSync(file, { bigint: true });
+      const changed = !isSame(before, after) || BigInt(size) !== before.size;
+      const seen = changed ? null : seenOf(before, readAtMs);
+      return { ...attributesOf(before), size, sparse: isSparse(before), changed, seen, content };
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  /** Adds the pieces of the content; resolves with how many bytes it had. */
+  async #readPieces(file: number, sizeMax: number, content: Piece[]): Promise<number> {
+    const { bytes, sizes } = this.#window;
+    let [from, to, readTo, ended] = [0, 0, 0, sizeMax === 0];
+    for (;;) {
+      if (!ended && to - from < sizes.maxBytes) {
+        if (from > 0) bytes.copyWithin(0, from, to);
+        [from, to] = [0, to - from];
+        while (!ended && to < bytes.length) {
+          const more = readSync(file, bytes, to, Math.min(bytes.length - to, sizeMax - readTo), readTo);
+          to += more;
+          readTo += more;
+          ended = more === 0 || readTo >= sizeMax;
+          this.#counted(more);
+        }
+      }
+      if (from === to) return readTo;
+      if (this.#counters.isStopped) throw new JobStopped();
+      const end = this.#end(from, to);
+      this.#addPiece(content, bytes.subarray(from, end));
+      if (!this.#writer.hasRoom) await this.#writer.room();
+      from = end;
+    }
+  }
+
+  /** Zeros have no boundary inside, so as many as a chunk may have are a hole without a look at each byte. */
+  #end(from: number, to: number): number {
+    const most = Math.min(to, from + this.#window.sizes.maxBytes);
+    return isZero(this.#window.bytes.subarray(from, most)) ? most : this.#window.boundary(from, to);
+  }
+
+  #addPiece(content: Piece[], chunk: Buffer): void {
+    if (isZero(chunk)) {
+      const last = content.at(-1);
+      if (last && last.length === 1) last[0] += chunk.length;
+      else content.push([chunk.length]);
+      return;
+    }
+    const { sha256, isNew } = this.#writer.add(chunk);
+    content.push([chunk.length, sha256]);
+    if (!isNew) this.#counters.add('reused', chunk.length);
+  }
+
+  /** Keeps to the limit: by what was read since the start, so that a slow spell may be made up for. */
+  #counted(bytes: number): void {
+    this.#counters.add('read', bytes);
+    this.#readBytes += bytes;
+    const { bytesPerSecond } = this.#data;
+    if (bytesPerSecond === 0) return;
+    const dueMs = this.#startedMs + (this.#readBytes / bytesPerSecond) * 1000;
+    this.#counters.pause(dueMs - performance.now());
   }
 }
 
-function addHole(pieces: Piece[], length: number): void {
-  const last = pieces.at(-1);
-  if (last?.length === 1) last[0] += length;
-  else pieces.push([length]);
+export function attributesOf(stat: BigIntStats): Attributes {
+  return {
+    mode: Number(stat.mode & 0o7777n),
+    uid: Number(stat.uid),
+    gid: Number(stat.gid),
+    mtimeUs: microsecondsOf(stat.mtimeNs),
+  };
+}
+
+export function isSparse(stat: BigIntStats): boolean {
+  return stat.blocks * 512n < stat.size;
+}
+
+function isSame(before: BigIntStats, after: BigIntStats): boolean {
+  return before.size === after.size && before.mtimeNs === after.mtimeNs && before.ctimeNs === after.ctimeNs;
 }

@@ -19,6 +19,10 @@ export type Job =
       guard: RunPolicy['guard'];
       /** Counts of the last backup that completed, to tell a source that shrank; null where there is none. */
       previous: { files: number; bytes: number } | null;
+      /** Read every file, also those that have not changed since the last backup. */
+      rescan?: boolean;
+      /** The most that is read of the source in a second; undefined or 0 where there is no limit. */
+      bytesPerSecond?: number;
     }
   | { task: 'commit'; run: string; repository: string; manifest: string; outcome: 'completed' | 'partial' }
   | { task: 'void'; run: string; repository: string; epoch: number }
@@ -71,6 +75,8 @@ const fieldsOf: Record<Job['task'], Record<string, Check>> = {
     tolerate: object({ vanished: isTolerance, changed: isTolerance, unreadable: isTolerance }),
     guard: object({ minFiles: isCount, maxShrinkPercent: isCount }),
     previous: value => value === null || object({ files: isCount, bytes: isCount })(value),
+    rescan: optional(value => typeof value === 'boolean'),
+    bytesPerSecond: optional(isCount),
   },
   commit: {
     run: isRun,

@@ -8,6 +8,8 @@ const rateOverMs = 10_000;
 export class ProgressMeter {
   bytesDone = 0;
   filesDone = 0;
+  /** Where set, it is asked for `bytesDone` each time. */
+  read: (() => number) | undefined;
   /** Unknown until somebody counted. */
   totals: { bytes: number; files: number } | null = null;
   readonly #say: (progress: Progress) => void;
@@ -32,6 +34,7 @@ export class ProgressMeter {
 
   #tick(): void {
     const now = performance.now();
+    if (this.read) this.bytesDone = this.read();
     this.#samples.push({ at: now, bytes: this.bytesDone });
     while (this.#samples.length > 2 && now - (this.#samples[0]?.at ?? now) > rateOverMs) this.#samples.shift();
     const progress = this.#progress(now);

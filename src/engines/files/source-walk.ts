@@ -1,9 +1,9 @@
 /**
  * Walks a source in the order of a manifest: a directory, then what is in it, names by their bytes. What vanishes or
- * cannot be read on the way is told and left out; it never ends the walk.
+ * cannot be read on the way is told and left out; it never ends the walk. It does not wait: a promise an entry takes
+ * longer than to ask the system for it. So whoever walks lets others have their turn now and then.
  */
-import type { BigIntStats } from 'node:fs';
-import { lstat, readdir } from 'node:fs/promises';
+import { type BigIntStats, lstatSync, readdirSync } from 'node:fs';
 import type { SkippedFile } from '../../domain/run.ts';
 import { type BytePath, under } from '../../repository/byte-path.ts';
 import { compileGlobs } from '../../repository/glob.ts';
@@ -18,7 +18,7 @@ export interface WalkOptions {
   isForbidden: (found: BigIntStats) => boolean;
   signal: AbortSignal;
   /** Told of what is left out. */
-  onSkipped: (path: BytePath, why: SkippedFile['why'], code: string) => Promise<void>;
+  onSkipped: (path: BytePath, why: SkippedFile['why'], code: string) => void;
 }
 
 export interface Found {
@@ -27,7 +27,7 @@ export interface Found {
 }
 
 /** Everything to be backed up. A source that is a file yields that file, under its own name. */
-export async function* walkSource(options: WalkOptions): AsyncGenerator<Found> {
+export function* walkSource(options: WalkOptions): Generator<Found> {
   const { source } = options;
   if (source.only !== null) {
     yield { path: source.only, stat: source.stat };
@@ -38,12 +38,12 @@ export async function* walkSource(options: WalkOptions): AsyncGenerator<Found> {
 }
 
 /** Names wait as a directory's list each, so memory grows with the widest directories on one path, not with the tree. */
-async function* walkDirectory(
+function* walkDirectory(
   options: WalkOptions,
   top: BytePath,
   isExcluded: (path: BytePath, isDirectory: boolean) => boolean,
-): AsyncGenerator<Found> {
-  const waiting = [{ directory: top, names: await namesIn(options, top), next: 0 }];
+): Generator<Found> {
+  const waiting = [{ directory: top, names: namesIn(options, top), next: 0 }];
   for (let current = waiting.at(-1); current; current = waiting.at(-1)) {
     const name = current.names[current.next++];
     if (name === undefined) {
@@ -52,46 +52,46 @@ async function* walkDirectory(
     }
     options.signal.throwIfAborted();
     const path = current.directory === '' ? name : `${current.directory}/${name}`;
-    const found = await statOf(options, path, isExcluded);
+    const found = statOf(options, path, isExcluded);
     if (!found) continue;
     yield found;
     const isElsewhere = options.oneFileSystem && found.stat.dev !== options.source.stat.dev;
     if (found.stat.isDirectory() && !isElsewhere)
-      waiting.push({ directory: path, names: await namesIn(options, path), next: 0 });
+      waiting.push({ directory: path, names: namesIn(options, path), next: 0 });
   }
 }
 
-async function statOf(
+function statOf(
   options: WalkOptions,
   path: BytePath,
   isExcluded: (path: BytePath, isDirectory: boolean) => boolean,
-): Promise<Found | undefined> {
+): Found | undefined {
   try {
-    const stat = await lstat(under(options.source.root, path), { bigint: true });
+    const stat = lstatSync(under(options.source.root, path), { bigint: true });
     if (isExcluded(path, stat.isDirectory())) return undefined;
     if (stat.isDirectory() && options.isForbidden(stat)) return undefined;
     return { path, stat };
   } catch (error) {
     // Excluded by its name: then nobody misses it.
-    if (!isExcluded(path, false)) await tell(options, path, error);
+    if (!isExcluded(path, false)) tell(options, path, error);
     return undefined;
   }
 }
 
-async function namesIn(options: WalkOptions, directory: BytePath): Promise<string[]> {
+function namesIn(options: WalkOptions, directory: BytePath): string[] {
   try {
-    const names = await readdir(under(options.source.root, directory), { encoding: 'latin1' });
+    const names = readdirSync(under(options.source.root, directory), { encoding: 'latin1' });
     return names.sort((one, other) => (one < other ? -1 : 1));
   } catch (error) {
-    await tell(options, directory, error);
+    tell(options, directory, error);
     return [];
   }
 }
 
-async function tell(options: WalkOptions, path: BytePath, error: unknown): Promise<void> {
+function tell(options: WalkOptions, path: BytePath, error: unknown): void {
   const skip = skipOf(error);
   if (!skip) throw error;
-  await options.onSkipped(path, skip.why, skip.code);
+  options.onSkipped(path, skip.why, skip.code);
 }
 
 /** What an error of the source means for the file at hand; undefined where it is none of the file system's. */

@@ -2,6 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { openChunkIndex } from '../../../src/repository/chunk-index.ts';
+import { openRepository, packPath } from '../../../src/repository/repository.ts';
 import { backUpAndCommit, backupJob, failureOfJob, listed, runJob, scratch } from './engine-process.ts';
 import { isRoot, noise } from './trees.ts';
 
@@ -10,35 +12,43 @@ async function smallBackup() {
   const directory = scratch(onTestFinished);
   const [source, repository] = [join(directory, 'source'), join(directory, 'repository')];
   mkdirSync(source);
-  for (const name of ['a', 'b', 'c']) writeFileSync(join(source, name), noise(10_000, name));
-  writeFileSync(join(source, 'same-as-a'), noise(10_000, 'a'));
+  for (const name of ['a', 'b', 'c']) writeFileSync(join(source, name), noise(200_000, name));
+  writeFileSync(join(source, 'same-as-a'), noise(200_000, 'a'));
   const { manifest } = await backUpAndCommit(directory, 'p-1', source, repository);
-  const chunkOf = (name: string) => {
-    const sha256 = execFileSync('sha256sum', [join(source, name)], { encoding: 'utf8' }).slice(0, 64);
-    return join(repository, 'chunks', sha256.slice(0, 2), sha256);
+  const opened = await openRepository(repository);
+  const index = await openChunkIndex(opened);
+  const placeOf = (name: string) => {
+    const place = index.find(execFileSync('sha256sum', [join(source, name)], { encoding: 'utf8' }).slice(0, 64));
+    if (!place) throw new Error(`${name} has no chunk`);
+    return { ...place, path: packPath(opened, place.pack) };
   };
-  return { directory, source, repository, manifest, chunkOf };
+  /** Turns a bit in what is stored of a file. */
+  const damage = (name: string) => {
+    const { path, at, headBytes } = placeOf(name);
+    const bytes = readFileSync(path);
+    bytes[at + headBytes + 100] = (bytes[at + headBytes + 100] ?? 0) ^ 1;
+    writeFileSync(path, bytes);
+  };
+  return { directory, source, repository, manifest, placeOf, damage };
 }
 
 describe('a damaged repository', () => {
   test('is told by verify: which chunks, how, and the files that need them', async () => {
-    const { directory, repository, chunkOf } = await smallBackup();
-    const bytes = readFileSync(chunkOf('a'));
-    bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
-    writeFileSync(chunkOf('a'), bytes);
-    rmSync(chunkOf('b'));
+    const { directory, repository, damage, placeOf } = await smallBackup();
+    damage('a');
     const { damaged, files } = await runJob(directory, { task: 'verify', repository, backup: 'p-1' });
     expect(files).toBe(4);
-    expect(damaged).toMatchObject({ count: 2, filesCount: 3 });
-    expect(damaged.first).toMatchObject([
-      { damage: 'damaged', filesCount: 2, filesFirst: ['a', 'same-as-a'] },
-      { damage: 'missing', filesCount: 1, filesFirst: ['b'] },
-    ]);
+    expect(damaged).toMatchObject({ count: 1, filesCount: 2 });
+    expect(damaged.first).toMatchObject([{ damage: 'damaged', filesCount: 2, filesFirst: ['a', 'same-as-a'] }]);
+    rmSync(placeOf('b').path);
+    const gone = await runJob(directory, { task: 'verify', repository, backup: 'p-1' });
+    expect(gone.damaged).toMatchObject({ count: 3, filesCount: 4 });
+    expect(gone.damaged.first[1]).toMatchObject({ damage: 'missing', filesCount: 1, filesFirst: ['b'] });
   });
 
   test('never restores a byte of a damaged chunk, and still restores the rest', async () => {
-    const { directory, repository, chunkOf } = await smallBackup();
-    truncateSync(chunkOf('b'), 100);
+    const { directory, repository, damage } = await smallBackup();
+    damage('b');
     const job = { task: 'restore', repository, backup: 'p-1', to: join(directory, 'out'), include: [] };
     const failure = await failureOfJob(directory, job);
     expect(failure).toMatchObject({ status: 1, code: 'data-corrupt' });
@@ -48,10 +58,10 @@ describe('a damaged repository', () => {
     expect(readdirSync(rest)).toEqual(['a', 'c']);
   });
 
-  test('stores a chunk again that a crash left empty', async () => {
-    const { directory, source, repository, chunkOf } = await smallBackup();
-    truncateSync(chunkOf('c'), 0);
-    expect((await backUpAndCommit(directory, 'p-2', source, repository)).bytesStored).toBeGreaterThan(9_000);
+  test.each([0, 300_000])('stores again what a crash cut short at %i bytes', async bytes => {
+    const { directory, source, repository, placeOf } = await smallBackup();
+    truncateSync(placeOf('c').path, bytes);
+    expect((await backUpAndCommit(directory, 'p-2', source, repository)).bytesStored).toBeGreaterThan(600_000);
     expect((await runJob(directory, { task: 'verify', repository, backup: 'p-1' })).damaged.count).toBe(0);
   });
 

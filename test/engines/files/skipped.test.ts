@@ -10,6 +10,7 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
@@ -17,10 +18,11 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { backUp } from '../../../src/engines/files/backup.ts';
 import type { EngineResultOf } from '../../../src/engines/files/events.ts';
-import { readSourceFile } from '../../../src/engines/files/file-reader.ts';
+import { FileReader } from '../../../src/engines/files/file-reader.ts';
 import type { JobOf } from '../../../src/engines/files/job.ts';
 import { verdictOf } from '../../../src/engines/files/outcome.ts';
 import { ProgressMeter } from '../../../src/engines/files/progress-meter.ts';
+import { ReadCounters } from '../../../src/engines/files/read-messages.ts';
 import { openSource } from '../../../src/engines/files/source.ts';
 import { type WalkOptions, walkSource } from '../../../src/engines/files/source-walk.ts';
 import { bytePathOfText } from '../../../src/repository/byte-path.ts';
@@ -107,7 +109,7 @@ describe('a source that moves under the reader', () => {
       oneFileSystem: false,
       isForbidden: () => false,
       signal,
-      onSkipped: async (path, why, code) => void told.push(`${path} ${why} ${code}`),
+      onSkipped: (path, why, code) => void told.push(`${path} ${why} ${code}`),
     };
   }
 
@@ -117,7 +119,7 @@ describe('a source that moves under the reader', () => {
     mkdirSync(join(source, 'c'));
     const told: string[] = [];
     const found: string[] = [];
-    for await (const { path } of walkSource(await walkOptions(source, told))) {
+    for (const { path } of walkSource(await walkOptions(source, told))) {
       found.push(path);
       if (path === 'a') rmSync(join(source, 'b'));
       if (path === 'c') rmSync(join(source, 'c'), { recursive: true });
@@ -126,37 +128,44 @@ describe('a source that moves under the reader', () => {
     expect(told).toEqual(['b vanished ENOENT', 'c vanished ENOENT']);
   });
 
+  /** Reads a file of a source whose chunks go to `store`. */
+  function reading(source: string, name: string, store: () => void) {
+    const { dev, ino } = lstatSync(join(source, name), { bigint: true });
+    const add = (_: Buffer) => {
+      store();
+      return { sha256: 'a'.repeat(64), isNew: true };
+    };
+    const root = bytePathOfText(source);
+    const reader = new FileReader(
+      { root, bytesPerSecond: 0 },
+      { add, hasRoom: true, room: async () => {} },
+      new ReadCounters(),
+    );
+    return () => reader.read({ path: bytePathOfText(name), dev, ino });
+  }
+
   test('is read no further than the size it had, and what changed is said', async () => {
     const { source } = newSource();
     const path = join(source, 'log');
     writeFileSync(path, noise(5_000_000, 'log'));
-    const read = await readSourceFile(Buffer.from(path), {
-      expected: lstatSync(path, { bigint: true }),
-      store: async () => {
-        appendFileSync(path, 'more');
-        return 'a'.repeat(64);
-      },
-      signal,
-      onBytes: () => {},
-    });
-    expect(read).toMatchObject({ changed: true, size: 5_000_000 });
+    const read = await reading(source, 'log', () => appendFileSync(path, 'more'))();
+    expect(read).toMatchObject({ changed: true, seen: null });
+    // Three readings, some chunks each, four bytes a chunk.
+    expect(read.size).toBeGreaterThan(5_000_000);
+    expect(read.size).toBeLessThan(5_000_200);
   });
 
   test('that is cut short while it is read is stored as read', async () => {
     const { source } = newSource();
     const path = join(source, 'log');
     writeFileSync(path, noise(9_000_000, 'log'));
-    const read = await readSourceFile(Buffer.from(path), {
-      expected: lstatSync(path, { bigint: true }),
-      store: async () => {
-        writeFileSync(path, 'short');
-        return 'a'.repeat(64);
-      },
-      signal,
-      onBytes: () => {},
-    });
+    let chunks = 0;
+    const read = await reading(source, 'log', () => {
+      chunks += 1;
+      truncateSync(path, Math.max(0, 9_000_000 - chunks * 1_000));
+    })();
     expect(read.changed).toBe(true);
-    expect(read.size).toBe(read.pieces.reduce((sum, [length]) => sum + length, 0));
+    expect(read.size).toBe(read.content.reduce((sum, [bytes]) => sum + bytes, 0));
     expect(read.size).toBeLessThan(9_000_000);
   });
 
@@ -164,13 +173,13 @@ describe('a source that moves under the reader', () => {
     const { directory, source } = newSource();
     const path = join(source, 'file');
     writeFileSync(path, 'mine');
-    const options = { expected: lstatSync(path, { bigint: true }), store: async () => '', signal, onBytes: () => {} };
+    const read = reading(source, 'file', () => {});
     writeFileSync(join(source, 'other'), 'other');
     renameSync(join(source, 'other'), path);
-    await expect(readSourceFile(Buffer.from(path), options)).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(read()).rejects.toMatchObject({ code: 'ENOENT' });
     rmSync(path);
     symlinkSync(join(directory, 'elsewhere'), path);
-    await expect(readSourceFile(Buffer.from(path), options)).rejects.toMatchObject({ code: 'ELOOP' });
+    await expect(read()).rejects.toMatchObject({ code: 'ELOOP' });
   });
 
   test('that changes at each of its readings is in the backup, and listed as changed', async () => {

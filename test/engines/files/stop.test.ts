@@ -12,7 +12,8 @@ async function runningBackup() {
   const [source, repository] = [join(directory, 'source'), join(directory, 'repository')];
   mkdirSync(source);
   writeFileSync(join(source, 'big'), noise(300 * 1024 * 1024, 'stop'));
-  const engine = startEngine(directory, backupJob('p-1', source, repository));
+  const job = { ...backupJob('p-1', source, repository), bytesPerSecond: 100 * 1024 * 1024 };
+  const engine = startEngine(directory, job);
   onTestFinished(() => void engine.process.kill('SIGKILL'));
   await eventually('bytes are on their way', () =>
     engine.events.some(event => event.type === 'progress' && (event.progress.bytesDone ?? 0) > 0),
@@ -28,29 +29,34 @@ async function endsSoon({ engine }: { engine: Engine }): Promise<void> {
   expect(engine.events.every(event => event.type === 'progress')).toBe(true);
 }
 
-const chunkFiles = (repository: string) =>
-  execFileSync('find', [join(repository, 'chunks'), '-type', 'f'], { encoding: 'utf8' }).split('\n').length - 1;
+const packBytes = (repository: string) =>
+  Number(execFileSync('du', ['-sb', join(repository, 'packs')], { encoding: 'utf8' }).split('\t')[0]);
 
 describe('a backup that is told to stop', () => {
-  test.each(['SIGTERM', 'SIGINT'] as const)('by %s ends at once, with no temporary file left', async signal => {
-    const running = await runningBackup();
-    running.engine.process.kill(signal);
-    await endsSoon(running);
-    expect(readdirSync(join(running.repository, 'tmp', 'p-1'))).toEqual([]);
-    expect(await listed(running.repository)).toEqual([]);
-    await runJob(running.directory, { task: 'discard', run: 'p-1', repository: running.repository });
-    expect(readdirSync(join(running.repository, 'tmp'))).toEqual([]);
-  });
+  test.each(['SIGTERM', 'SIGINT'] as const)(
+    'by %s ends at once, with nothing left but what it stored',
+    async signal => {
+      const running = await runningBackup();
+      running.engine.process.kill(signal);
+      await endsSoon(running);
+      const left = readdirSync(join(running.repository, 'tmp', 'p-1'));
+      expect(left.filter(name => !name.startsWith('pack-'))).toEqual([]);
+      expect(await listed(running.repository)).toEqual([]);
+      await runJob(running.directory, { task: 'discard', run: 'p-1', repository: running.repository });
+      expect(readdirSync(join(running.repository, 'tmp'))).toEqual([]);
+    },
+  );
 
   test('by the end of its stdin, for its starter is gone, stops the same way and can go on later', async () => {
     const running = await runningBackup();
     running.engine.process.stdin?.destroy();
     await endsSoon(running);
-    const stored = chunkFiles(running.repository);
-    expect(stored).toBeGreaterThan(0);
+    const whole = 300 * 1024 * 1024;
     const resumed = await runJob(running.directory, backupJob('p-1', running.source, running.repository));
-    expect(resumed.bytesStored).toBeLessThan(300 * 1024 * 1024);
-    expect(chunkFiles(running.repository)).toBeGreaterThan(stored);
+    expect(resumed.bytesStored).toBeLessThan(whole * 0.95);
+    expect(resumed.bytesRead).toBe(whole);
+    // Nothing was stored twice, what was under way when it was stopped included.
+    expect(packBytes(running.repository)).toBeLessThan(whole * 1.01);
   });
 });
 

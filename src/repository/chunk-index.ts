@@ -1,0 +1,137 @@
+/**
+ * Where each chunk of a repository stands: which pack, which frame of it, where in the frame. Made once, never changed,
+ * and in shared memory, so that every thread of a process reads the same one: 44 bytes a chunk, 24 a frame.
+ */
+import { chunksOf, headBytes } from './frame.ts';
+import { type ListDamage, listPacks } from './pack-list.ts';
+import type { Repository } from './repository.ts';
+
+/** A chunk's place. */
+export interface ChunkPlace {
+  pack: string;
+  /** Where the frame's head begins, and how many bytes head and body take. */
+  at: number;
+  headBytes: number;
+  storedBytes: number;
+  /** In the plain body. */
+  offset: number;
+  length: number;
+}
+
+/** What another thread makes a ChunkIndex of. */
+export interface SharedIndex {
+  packs: SharedArrayBuffer;
+  frames: SharedArrayBuffer;
+  chunks: SharedArrayBuffer;
+  slots: SharedArrayBuffer;
+}
+
+const packWords = 4;
+const frameWords = 4; // pack, at, bytes of the head, of the body
+const chunkWords = 11; // 8 of the hash, frame, offset, length
+
+/** Words that grow by doubling. */
+class Words {
+  #words = new Uint32Array(new SharedArrayBuffer(64 * 1024));
+  length = 0;
+
+  push(...words: number[]): void {
+    if (this.length + words.length > this.#words.length) {
+      const larger = new Uint32Array(new SharedArrayBuffer(this.#words.byteLength * 2));
+      larger.set(this.#words);
+      this.#words = larger;
+    }
+    for (const word of words) this.#words[this.length++] = word;
+  }
+
+  get shared(): SharedArrayBuffer {
+    return this.#words.buffer;
+  }
+}
+
+/** Reads the index, and what it lacks from the packs; what cannot be read is told, and its chunks are missing. */
+export async function openChunkIndex(
+  repository: Repository,
+  onDamage?: (damage: ListDamage) => void,
+): Promise<ChunkIndex> {
+  const [packs, frames, chunks] = [new Words(), new Words(), new Words()];
+  for await (const pack of listPacks(repository, onDamage)) {
+    packs.push(...wordsOf(Buffer.from(pack.id, 'hex')));
+    for (const { at, head } of pack.frames) {
+      const frame = frames.length / frameWords;
+      frames.push(packs.length / packWords - 1, at, headBytes(head), head.storedBytes);
+      for (const { sha256, offset, length } of chunksOf(head)) chunks.push(...wordsOf(sha256), frame, offset, length);
+    }
+  }
+  const slots = slotsFor(new Uint32Array(chunks.shared), chunks.length / chunkWords);
+  return new ChunkIndex({ packs: packs.shared, frames: frames.shared, chunks: chunks.shared, slots });
+}
+
+export class ChunkIndex {
+  readonly shared: SharedIndex;
+  readonly #packs: Uint32Array;
+  readonly #frames: Uint32Array;
+  readonly #chunks: Uint32Array;
+  readonly #slots: Uint32Array;
+
+  constructor(shared: SharedIndex) {
+    this.shared = shared;
+    this.#packs = new Uint32Array(shared.packs);
+    this.#frames = new Uint32Array(shared.frames);
+    this.#chunks = new Uint32Array(shared.chunks);
+    this.#slots = new Uint32Array(shared.slots);
+  }
+
+  /**
+   * Undefined where the repository does not have it. `sha256` in hexadecimal; `copy` counts from 0 up, for two runs at
+   * once may each have stored it.
+   */
+  find(sha256: string, copy = 0): ChunkPlace | undefined {
+    const key = wordsOf(Buffer.from(sha256, 'hex'));
+    const mask = this.#slots.length - 1;
+    let left = copy;
+    for (let slot = (key[0] as number) & mask; ; slot = (slot + 1) & mask) {
+      const number = this.#slots[slot] as number;
+      if (number === 0) return undefined;
+      const at = (number - 1) * chunkWords;
+      if (key.every((word, place) => this.#chunks[at + place] === word) && left-- === 0) return this.#placeAt(at);
+    }
+  }
+
+  #placeAt(at: number): ChunkPlace {
+    const frame = (this.#chunks[at + 8] as number) * frameWords;
+    const pack = (this.#frames[frame] as number) * packWords;
+    return {
+      pack: hexOf(this.#packs.subarray(pack, pack + packWords)),
+      at: this.#frames[frame + 1] as number,
+      headBytes: this.#frames[frame + 2] as number,
+      storedBytes: this.#frames[frame + 3] as number,
+      offset: this.#chunks[at + 9] as number,
+      length: this.#chunks[at + 10] as number,
+    };
+  }
+}
+
+/** Open addressing: a slot holds the number of a chunk, from 1. */
+function slotsFor(chunks: Uint32Array, count: number): SharedArrayBuffer {
+  const slots = new Uint32Array(new SharedArrayBuffer(4 * 2 ** Math.ceil(Math.log2(Math.max(16, count * 1.6)))));
+  const mask = slots.length - 1;
+  for (let number = 1; number <= count; number += 1) {
+    let slot = (chunks[(number - 1) * chunkWords] as number) & mask;
+    while (slots[slot] !== 0) slot = (slot + 1) & mask;
+    slots[slot] = number;
+  }
+  return slots.buffer;
+}
+
+function wordsOf(bytes: Buffer): number[] {
+  const words: number[] = [];
+  for (let at = 0; at < bytes.length; at += 4) words.push(bytes.readUInt32LE(at));
+  return words;
+}
+
+function hexOf(words: Uint32Array): string {
+  const bytes = Buffer.alloc(words.length * 4);
+  for (const [place, word] of words.entries()) bytes.writeUInt32LE(word, place * 4);
+  return bytes.toString('hex');
+}

@@ -1,0 +1,93 @@
+/**
+ * A gear hash over memory, as WebAssembly: JavaScript takes four times as long a byte. The module is written out here,
+ * instruction by instruction, so that there is nothing to build and nothing that cannot be read.
+ *
+ * `scan(at, end, hash, shift)` goes on from `hash` at `at` and answers the first place, `end` at the most, where
+ * `hash >>> shift` is zero; each step before that is `hash = (hash << 1) + gear[byte]`. Memory begins with the 256 words
+ * of the gear; what is scanned stands behind them.
+ */
+import { createHash } from 'node:crypto';
+
+/** What of the global is used here: its types come with a browser's, which this project does not take. */
+declare namespace WebAssembly {
+  class Memory {
+    constructor(size: { initial: number });
+    readonly buffer: ArrayBuffer;
+  }
+  class Module {
+    constructor(bytes: Uint8Array);
+  }
+  class Instance {
+    constructor(module: Module, imports: Record<string, Record<string, Memory>>);
+    readonly exports: Record<string, unknown>;
+  }
+}
+
+/** One word a byte value, the first four bytes of sha256("reeve gear 1 <value>"): fixed for ever by the format. */
+const gear = Int32Array.from({ length: 256 }, (_, value) =>
+  createHash('sha256').update(`reeve gear 1 ${value}`).digest().readInt32LE(0),
+);
+
+export const gearBytes = 256 * 4;
+const pageBytes = 64 * 1024;
+
+export type Scan = (at: number, end: number, hash: number, shift: number) => number;
+
+/** Memory for `bytes` bytes behind the gear, and the function that scans it. */
+export function gearOver(bytes: number): { memory: ArrayBuffer; scan: Scan } {
+  const memory = new WebAssembly.Memory({ initial: Math.ceil((gearBytes + bytes) / pageBytes) });
+  new Int32Array(memory.buffer, 0, 256).set(gear);
+  const { exports } = new WebAssembly.Instance(module, { m: { m: memory } });
+  return { memory: memory.buffer, scan: exports.scan as Scan };
+}
+
+const [i32, none, block, loop, end] = [0x7f, 0x40, 0x02, 0x03, 0x0b];
+const [at, to, hash, shift] = [0, 1, 2, 3];
+const get = (local: number) => [0x20, local];
+const set = (local: number) => [0x21, local];
+const int = (value: number) => [0x41, value]; // below 64, so one byte
+const branchTo = (depth: number) => [0x0c, depth];
+const branchIf = (depth: number) => [0x0d, depth];
+const [isZero, notBelow, add, shiftLeft, shiftRight] = [0x45, 0x4f, 0x6a, 0x74, 0x76];
+const loadByte = [0x2d, 0, 0];
+const loadWord = [0x28, 2, 0];
+
+const code = [
+  ...[block, none, loop, none],
+  ...[...get(at), ...get(to), notBelow, ...branchIf(1)],
+  ...[...get(hash), ...get(shift), shiftRight, isZero, ...branchIf(1)],
+  ...[
+    ...get(hash),
+    ...int(1),
+    shiftLeft,
+    ...get(at),
+    ...loadByte,
+    ...int(2),
+    shiftLeft,
+    ...loadWord,
+    add,
+    ...set(hash),
+  ],
+  ...[...get(at), ...int(1), add, ...set(at)],
+  ...[...branchTo(0), end, end],
+  ...[...get(at), end],
+];
+
+const text = (name: string) => [name.length, ...Buffer.from(name)];
+const section = (id: number, ...content: number[]) => [id, content.length, ...content];
+const typeSection = section(1, 1, 0x60, 4, i32, i32, i32, i32, 1, i32);
+const importSection = section(2, 1, ...text('m'), ...text('m'), 2, 0, 1);
+const functionSection = section(3, 1, 0);
+const exportSection = section(7, 1, ...text('scan'), 0, 0);
+const codeSection = section(10, 1, code.length + 1, 0, ...code);
+
+const module = new WebAssembly.Module(
+  Uint8Array.of(
+    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...typeSection,
+    ...importSection,
+    ...functionSection,
+    ...exportSection,
+    ...codeSection,
+  ),
+);

@@ -1,0 +1,217 @@
+/**
+ * The packs of a repository and what is in each: from the index where it has them, else from their own tables. The index
+ * is there to save opening every pack; whatever it lacks, or has wrong, is made up for from the packs.
+ *
+ * An index file: 8 letters REEVEIDX, 1 byte of format, 7 of zero; then for each pack 16 bytes of its id, 4 of its size, 4
+ * of its table's, 4 of how many frames, and the table as the pack has it. Its name is the SHA-256 of the whole.
+ */
+import { createHash } from 'node:crypto';
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { syncDirectory, writeSynced } from './durable-file.ts';
+import {
+  checkPackHead,
+  decodePackTail,
+  decodeTable,
+  encodeTable,
+  type PlacedFrame,
+  packEndBytes,
+  packFormat,
+  packHeadBytes,
+  tailBytesOf,
+} from './pack.ts';
+import { readAt } from './read-at.ts';
+import { indexPath, type Repository, runDirectory } from './repository.ts';
+import { errorCode } from './repository-failure.ts';
+
+export interface ListedPack {
+  id: string;
+  /** Of the whole file. */
+  bytes: number;
+  frames: PlacedFrame[];
+  /** An index file has it. */
+  indexed: boolean;
+}
+
+/** What is wrong with a file of the repository. */
+export interface ListDamage {
+  what: 'pack' | 'index';
+  name: string;
+  why: string;
+}
+
+const idPattern = /^[0-9a-f]{32}$/;
+const hashPattern = /^[0-9a-f]{64}$/;
+const magic = Buffer.from('REEVEIDX');
+const headBytes = 16;
+const packHeadInIndex = 28;
+/** With more index files than this, the next one takes the others in. */
+const indexFilesMax = 32;
+
+/** Every pack that is there and whole by its size and its table; what is not is told, and passed over. */
+export async function* listPacks(
+  repository: Repository,
+  onDamage: (damage: ListDamage) => void = () => undefined,
+): AsyncGenerator<ListedPack> {
+  const sizes = await packSizes(repository);
+  for await (const { id, bytes, table, count } of indexedPacks(repository, onDamage)) {
+    const size = sizes.get(id);
+    if (size === undefined) continue;
+    sizes.delete(id);
+    const frames = size === bytes ? framesOf(table, count) : `it has ${size} bytes, the index says ${bytes}`;
+    if (typeof frames === 'string') onDamage({ what: 'pack', name: id, why: frames });
+    else yield { id, bytes, frames, indexed: true };
+  }
+  for (const [id, bytes] of sizes) {
+    const frames = readTail(repository, id, bytes);
+    if (typeof frames === 'string') onDamage({ what: 'pack', name: id, why: frames });
+    else yield { id, bytes, frames, indexed: false };
+  }
+}
+
+/**
+ * Makes the index whole: every pack that no index file has goes into a new one. With many files, all go into one. The
+ * run's directory must be there.
+ */
+export async function indexPacks(repository: Repository, run: string): Promise<void> {
+  const names = await indexNames(repository, () => undefined);
+  const anew = names.length >= indexFilesMax;
+  const parts: Buffer[] = [];
+  for await (const pack of listPacks(repository)) if (anew || !pack.indexed) parts.push(encodePack(pack));
+  if (parts.length === 0) return;
+  const head = Buffer.alloc(headBytes);
+  magic.copy(head);
+  head[8] = packFormat;
+  const whole = [head, ...parts];
+  const hash = createHash('sha256');
+  for (const part of whole) hash.update(part);
+  const sha256 = hash.digest('hex');
+  const draft = join(runDirectory(repository, run), `index-${sha256}`);
+  await rm(draft, { force: true });
+  await writeSynced(draft, whole);
+  await rename(draft, indexPath(repository, sha256));
+  await syncDirectory(join(repository.path, 'index'));
+  // Only after the one that takes them in is durable. Another who reads them meanwhile reads the packs instead.
+  if (anew) for (const name of names) if (name !== sha256) await rm(indexPath(repository, name), { force: true });
+}
+
+/** What the index has, of packs that are there and of others. */
+export async function* indexedPacks(
+  repository: Repository,
+  onDamage: (damage: ListDamage) => void = () => undefined,
+): AsyncGenerator<IndexedPack> {
+  for (const name of await indexNames(repository, onDamage)) yield* await readIndex(repository, name, onDamage);
+}
+
+/** The frames of a pack by its own tail, or what is wrong with it. */
+export function readTail(repository: Repository, id: string, bytes: number): PlacedFrame[] | string {
+  try {
+    const file = openSync(packFile(repository, id), 'r');
+    try {
+      checkPackHead(readAt(file, Buffer.alloc(packHeadBytes), 0), id);
+      const size = fstatSync(file).size;
+      const end = readAt(file, Buffer.alloc(packEndBytes), Math.max(0, size - packEndBytes));
+      const length = tailBytesOf(end, size);
+      const frames = decodePackTail(id, readAt(file, Buffer.alloc(length), size - length));
+      return size === bytes && endOf(frames) + length === size ? frames : 'its frames and its table do not meet';
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** Where the last frame ends. */
+export function endOf(frames: readonly PlacedFrame[]): number {
+  const last = frames.at(-1);
+  return last ? last.at + 24 + last.head.chunks.length + last.head.storedBytes : packHeadBytes;
+}
+
+function framesOf(table: Buffer, count: number): PlacedFrame[] | string {
+  try {
+    return decodeTable(table, count);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function packFile(repository: Repository, id: string): string {
+  return join(repository.path, 'packs', id.slice(0, 2), id);
+}
+
+/** The packs that are there by their names, and the bytes of each file. */
+export async function packSizes(repository: Repository): Promise<Map<string, number>> {
+  const sizes = new Map<string, number>();
+  const top = join(repository.path, 'packs');
+  for (const directory of await readdir(top)) {
+    for (const name of await readdir(join(top, directory)).catch(() => [])) {
+      if (!idPattern.test(name) || !name.startsWith(directory)) continue;
+      const found = await stat(join(top, directory, name)).catch(() => undefined);
+      if (found?.isFile()) sizes.set(name, found.size);
+    }
+  }
+  return sizes;
+}
+
+async function indexNames(repository: Repository, onDamage: (damage: ListDamage) => void): Promise<string[]> {
+  const names = await readdir(join(repository.path, 'index'));
+  for (const name of names)
+    if (!hashPattern.test(name)) onDamage({ what: 'index', name, why: 'it is none by its name' });
+  return names.filter(name => hashPattern.test(name));
+}
+
+export interface IndexedPack {
+  id: string;
+  bytes: number;
+  /** As the pack has it (pack.ts), with so many frames. */
+  table: Buffer;
+  count: number;
+}
+
+async function readIndex(
+  repository: Repository,
+  name: string,
+  onDamage: (damage: ListDamage) => void,
+): Promise<Iterable<IndexedPack>> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(indexPath(repository, name));
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return []; // taken into another meanwhile
+    throw error;
+  }
+  const found = createHash('sha256').update(bytes).digest('hex');
+  if (found === name && bytes.subarray(0, 8).equals(magic) && bytes[8] === packFormat) return packsIn(bytes);
+  onDamage({
+    what: 'index',
+    name,
+    why: found === name ? 'it is of another format' : `its content has the hash ${found}`,
+  });
+  return [];
+}
+
+function* packsIn(bytes: Buffer): Generator<IndexedPack> {
+  for (let at = headBytes; at + packHeadInIndex <= bytes.length; ) {
+    const tableBytes = bytes.readUInt32LE(at + 20);
+    const start = at + packHeadInIndex;
+    yield {
+      id: bytes.toString('hex', at, at + 16),
+      bytes: bytes.readUInt32LE(at + 16),
+      count: bytes.readUInt32LE(at + 24),
+      table: bytes.subarray(start, start + tableBytes),
+    };
+    at = start + tableBytes;
+  }
+}
+
+function encodePack({ id, bytes, frames }: ListedPack): Buffer {
+  const table = encodeTable(frames);
+  const head = Buffer.alloc(packHeadInIndex);
+  Buffer.from(id, 'hex').copy(head);
+  head.writeUInt32LE(bytes, 16);
+  head.writeUInt32LE(table.length, 20);
+  head.writeUInt32LE(frames.length, 24);
+  return Buffer.concat([head, table]);
+}

@@ -1,0 +1,161 @@
+/**
+ * Stores chunks in packs, for one thread of a backup. Reading and hashing are the caller's thread's; frames are
+ * compressed in the pool's threads meanwhile, a bounded number at once.
+ *
+ * 1. A chunk that the set knows, of whichever thread, is not stored again.
+ * 2. A pack that is not ended stays in the run's directory, also of a process that is killed: whatever of its frames is
+ *    sound is found there (salvage.ts), and not sent again.
+ */
+import { hash } from 'node:crypto';
+import type { ChunkSet } from './chunk-set.ts';
+import { chunkSizes } from './chunker.ts';
+import { FrameChunks, frameBytesTarget, frameChunksMax, type SealedFrame, sealFrame } from './frame.ts';
+import { packBytesTarget } from './pack.ts';
+import { PackDraft } from './pack-draft.ts';
+import type { Repository } from './repository.ts';
+
+/** Chunks below this share frames. */
+const smallBytes = 128 * 1024;
+/** Frames that are compressed, or wait to be written, at once. */
+const framesAtOnce = 3;
+/** Packs that are being synced at once. */
+const endingAtOnce = 2;
+
+export class PackWriter {
+  readonly #repository: Repository;
+  readonly #run: string;
+  readonly #known: ChunkSet;
+  readonly #onStored: (bytes: number) => void;
+  readonly #buffers: Buffer[] = [];
+  /** Small chunks of the frame to come. */
+  readonly #small = new FrameChunks();
+  #smallBuffer: Buffer | undefined;
+  #smallBytes = 0;
+  readonly #sealing = new Set<Promise<void>>();
+  readonly #ending = new Set<Promise<void>>();
+  #draft: PackDraft | undefined;
+  #failed: { error: unknown } | undefined;
+
+  /** `onStored` is told how many bytes each frame took. */
+  constructor(repository: Repository, run: string, known: ChunkSet, onStored: (bytes: number) => void) {
+    this.#repository = repository;
+    this.#run = run;
+    this.#known = known;
+    this.#onStored = onStored;
+  }
+
+  /** Takes a chunk, at most as large as a chunk may be; its bytes are the caller's again when this returns. */
+  add(bytes: Buffer): { sha256: string; isNew: boolean } {
+    if (this.#failed) throw this.#failed.error;
+    const digest = hash('sha256', bytes, 'buffer');
+    const isNew = this.#known.add(digest);
+    if (isNew && bytes.length < smallBytes) this.#addSmall(digest, bytes);
+    else if (isNew) this.#addLarge(digest, bytes);
+    return { sha256: digest.toString('hex'), isNew };
+  }
+
+  /** Resolves once there is room for more: wait for it after each chunk. Rejects with what went wrong with any before. */
+  async room(): Promise<void> {
+    while (this.#sealing.size >= framesAtOnce || this.#ending.size > endingAtOnce)
+      await Promise.race([...this.#sealing, ...this.#ending]);
+    if (this.#failed) throw this.#failed.error;
+  }
+
+  /** True once something could not be stored: everything rejects with it from then on. */
+  get failed(): boolean {
+    return this.#failed !== undefined;
+  }
+
+  /** True where nothing has to be waited for. */
+  get hasRoom(): boolean {
+    return !this.#failed && this.#sealing.size < framesAtOnce && this.#ending.size <= endingAtOnce;
+  }
+
+  /** Resolves once everything added is durable under its name. */
+  async finish(): Promise<void> {
+    await this.#written();
+    if (this.#draft) this.#end();
+    await Promise.all(this.#ending);
+    if (this.#failed) throw this.#failed.error;
+  }
+
+  /** Resolves once everything added is durable, though the last pack may be left in the run's directory. */
+  async keep(): Promise<void> {
+    await this.#written();
+    await Promise.all(this.#ending);
+    await this.#draft?.keep();
+    if (this.#failed) throw this.#failed.error;
+  }
+
+  /** Resolves once nothing is being written any more, whatever came of it. May be called after `finish` and `keep`. */
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.#sealing, ...this.#ending]);
+    this.#draft?.abandon();
+    this.#draft = undefined;
+  }
+
+  #addSmall(digest: Buffer, bytes: Buffer): void {
+    if (this.#smallBytes + bytes.length > frameBytesTarget || this.#small.count === frameChunksMax) this.#sealSmall();
+    this.#smallBuffer ??= this.#takeBuffer();
+    bytes.copy(this.#smallBuffer, this.#smallBytes);
+    this.#smallBytes += bytes.length;
+    this.#small.add(digest, bytes.length);
+  }
+
+  #sealSmall(): void {
+    const buffer = this.#smallBuffer;
+    if (!buffer) return;
+    this.#seal(buffer, this.#smallBytes, this.#small.take());
+    this.#smallBuffer = undefined;
+    this.#smallBytes = 0;
+  }
+
+  #addLarge(digest: Buffer, bytes: Buffer): void {
+    const buffer = this.#takeBuffer();
+    bytes.copy(buffer);
+    const chunks = new FrameChunks();
+    chunks.add(digest, bytes.length);
+    this.#seal(buffer, bytes.length, chunks.take());
+  }
+
+  #takeBuffer(): Buffer {
+    return this.#buffers.pop() ?? Buffer.allocUnsafeSlow(chunkSizes.maxBytes);
+  }
+
+  #seal(buffer: Buffer, length: number, chunks: Buffer): void {
+    const sealing = sealFrame(buffer.subarray(0, length), chunks)
+      .then(frame => this.#write(frame))
+      .catch(error => {
+        this.#failed ??= { error };
+      })
+      .finally(() => {
+        this.#buffers.push(buffer);
+        this.#sealing.delete(sealing);
+      });
+    this.#sealing.add(sealing);
+  }
+
+  async #written(): Promise<void> {
+    this.#sealSmall();
+    await Promise.all(this.#sealing);
+    if (this.#failed) throw this.#failed.error;
+  }
+
+  #write(frame: SealedFrame): void {
+    if (this.#failed) return;
+    this.#draft ??= new PackDraft(this.#repository, this.#run);
+    this.#onStored(this.#draft.write(frame));
+    if (this.#draft.bytes >= packBytesTarget) this.#end();
+  }
+
+  #end(): void {
+    const ending = (this.#draft as PackDraft)
+      .end()
+      .catch(error => {
+        this.#failed ??= { error };
+      })
+      .finally(() => this.#ending.delete(ending));
+    this.#draft = undefined;
+    this.#ending.add(ending);
+  }
+}

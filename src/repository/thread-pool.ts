@@ -1,0 +1,143 @@
+/**
+ * Threads that do jobs, each one after another; whichever is free takes the next. What is thrown in one of them fails the
+ * pool: what it did is not known then, so nobody goes on.
+ */
+import { availableParallelism } from 'node:os';
+import { parentPort, Worker } from 'node:worker_threads';
+import { type Failure, FailureError, failureOf } from '../core/failure.ts';
+
+const threadsMax = 4;
+/** Jobs that a thread has at once: one that it does, and one that it need not wait for. */
+const jobsEach = 2;
+/** Heaps of threads hold little but garbage, which is to go soon, for buffers hang on it. */
+const youngMb = 4;
+
+/** Thrown by a job that was told to stop: it is not answered, and the pool has not failed. */
+export class JobStopped extends Error {
+  override readonly name = 'JobStopped';
+}
+
+interface Message<Job> {
+  number: number;
+  job: Job;
+}
+type Answer<Result> = { number: number; result: Result } | { failure: Failure; cause: string };
+
+interface Thread {
+  worker: Worker;
+  jobs: number;
+}
+
+export function threadCount(): number {
+  return Math.min(availableParallelism(), threadsMax);
+}
+
+export class ThreadPool<Job, Result> {
+  readonly #script: URL;
+  readonly #data: object;
+  readonly #answers = new Map<number, { resolve: (result: Result) => void; thread: Thread }>();
+  readonly #waiting: { job: Job; resolve: (result: Result) => void }[] = [];
+  readonly #failed = Promise.withResolvers<never>();
+  /** Begun with the first job: often there is none. */
+  #threads: Thread[] = [];
+  #count = 0;
+
+  /** `name` is that of the thread's file beside `from`, without its ending; `data` is what it is made with. */
+  constructor(name: string, from: string, data: object) {
+    this.#script = new URL(`./${name}${from.endsWith('.ts') ? '.ts' : '.js'}`, from);
+    this.#data = data;
+    this.#failed.promise.catch(() => undefined); // heard where it is awaited
+  }
+
+  /** Rejects once a job failed; else never settles. */
+  get failed(): Promise<never> {
+    return this.#failed.promise;
+  }
+
+  /** Jobs that no thread has begun to wait for yet. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** Resolves with the answer; never settles where the job fails or is stopped: `failed` does then. */
+  run(job: Job): Promise<Result> {
+    const { promise, resolve } = Promise.withResolvers<Result>();
+    this.#waiting.push({ job, resolve });
+    this.#dispatch();
+    return promise;
+  }
+
+  /** Has every thread that was begun do a job, after those that it has; rejects where the pool fails. */
+  async runOnEach(job: Job): Promise<Result[]> {
+    const each = this.#threads.map(thread => new Promise<Result>(resolve => this.#post(thread, job, resolve)));
+    return Promise.race([Promise.all(each), this.failed]);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
+  }
+
+  #begin(): void {
+    this.#threads = Array.from({ length: threadCount() }, () => {
+      const worker = new Worker(this.#script, {
+        workerData: this.#data,
+        resourceLimits: { maxYoungGenerationSizeMb: youngMb },
+      });
+      worker.on('message', (answer: Answer<Result>) => this.#heard(answer));
+      worker.on('error', error => this.#failed.reject(error));
+      return { worker, jobs: 0 };
+    });
+  }
+
+  #dispatch(): void {
+    if (this.#threads.length === 0) this.#begin();
+    for (;;) {
+      const thread = this.#threads.reduce((least, each) => (each.jobs < least.jobs ? each : least));
+      const next = thread.jobs < jobsEach ? this.#waiting.shift() : undefined;
+      if (!next) return;
+      this.#post(thread, next.job, next.resolve);
+    }
+  }
+
+  #post(thread: Thread, job: Job, resolve: (result: Result) => void): void {
+    this.#count += 1;
+    thread.jobs += 1;
+    this.#answers.set(this.#count, { resolve, thread });
+    thread.worker.postMessage({ number: this.#count, job } satisfies Message<Job>);
+  }
+
+  #heard(answer: Answer<Result>): void {
+    if ('failure' in answer) {
+      const cause = new Error(answer.cause);
+      this.#failed.reject(answer.failure.code === 'defect' ? cause : new FailureError(answer.failure, { cause }));
+      return;
+    }
+    const asked = this.#answers.get(answer.number);
+    this.#answers.delete(answer.number);
+    if (!asked) return;
+    asked.thread.jobs -= 1;
+    asked.resolve(answer.result);
+    this.#dispatch();
+  }
+}
+
+/** The thread's side: does each job that comes. `classify` makes a failure of what a job throws, where it is one. */
+export function serveJobs<Job, Result>(
+  handle: (job: Job) => Result | Promise<Result>,
+  classify: (error: unknown) => unknown,
+): void {
+  let last = Promise.resolve();
+  const answer = async ({ number, job }: Message<Job>) => {
+    try {
+      parentPort?.postMessage({ number, result: await handle(job) } satisfies Answer<Result>);
+    } catch (error) {
+      if (error instanceof JobStopped) return;
+      const told = classify(error);
+      const cause = told instanceof Error ? (told.stack ?? told.message) : String(told);
+      parentPort?.postMessage({ failure: failureOf(told), cause } satisfies Answer<Result>);
+    }
+  };
+  parentPort?.on('message', (message: Message<Job>) => {
+    last = last.then(() => answer(message));
+  });
+}

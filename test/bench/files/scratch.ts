@@ -1,0 +1,41 @@
+/** The directory that everything of a benchmark lies in, which is gone when it ends, however it ends. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { killRunning, runProcess } from './measured-process.ts';
+
+const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const removalsMax = 5;
+
+/** Makes a new directory in `parent`, which exists; a signal to stop kills what runs and removes it as well. */
+export async function withScratch<T>(parent: string, work: (scratch: string) => Promise<T>): Promise<T> {
+  const scratch = mkdtempSync(join(parent, 'reeve-bench-files-'));
+  const clean = () => {
+    killRunning();
+    // A process that was killed may write its last file while its directory is removed.
+    for (let left = removalsMax; left > 0; left -= 1)
+      if (spawnSync('rm', ['-rf', scratch], { stdio: 'inherit' }).status === 0) return;
+  };
+  const stop = (signal: NodeJS.Signals) => {
+    process.stderr.write(`${signal}: removing ${scratch}\n`);
+    clean();
+    process.exit(128 + constants.signals[signal]);
+  };
+  for (const signal of stopSignals) process.on(signal, stop);
+  try {
+    return await work(scratch);
+  } finally {
+    for (const signal of stopSignals) process.off(signal, stop);
+    clean();
+  }
+}
+
+export async function remove(...paths: string[]): Promise<void> {
+  await runProcess(['rm', '-rf', ...paths]);
+}
+
+/** Waits until all of its file system is on disk, so that nobody pays for what another one has written. */
+export async function settle(scratch: string): Promise<void> {
+  await runProcess(['sync', '-f', scratch]);
+}

@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Dice } from '../support/dice.ts';
+import { repetitions } from '../support/repetitions.ts';
+import { heavyManifests } from './heavy-manifests.ts';
+import { hostileManifest } from './hostile-manifests.ts';
+import { RestorePen } from './restore-pen.ts';
+
+/** Bytes that the process may grow by, whatever it is given to read; once it is warm, for what was read before. */
+const growthMax = 200_000_000;
+/** Restores under way at once, each in a pen of its own. */
+const pensCount = 2;
+const includes = ['a', '*', 'evil', 'a/**', '**/evil', '{a,b}/', '../*', '/'];
+/** Kinds that no reader may take, however else the manifest looks. */
+const neverRead = ['a line stands twice', 'a footer stands in between', 'data belongs to nothing'];
+const expected = [
+  'restored',
+  'data-corrupt',
+  'target-full',
+  'target-unwritable',
+  'target-not-empty',
+  'nothing-matched',
+];
+
+let pens: RestorePen[];
+
+/** The most memory that the process had so far, in bytes. */
+const peak = () => process.resourceUsage().maxRSS * 1024;
+
+beforeAll(async () => {
+  pens = await Promise.all(Array.from({ length: pensCount }, () => RestorePen.make()));
+});
+afterAll(() => {
+  for (const pen of pens) pen.remove();
+});
+
+describe('a hostile manifest', () => {
+  test('of chance ends in a failure or a restore, and touches nothing outside', async () => {
+    const [first, count] = [20_260_101, repetitions(100_000, 100)];
+    const outcomes = new Map<string, number>();
+    const kinds = new Map<string, number>();
+    let next = first;
+    let peakWarm = 0;
+    const work = async (pen: RestorePen): Promise<void> => {
+      while (next < first + count) {
+        const seed = next++;
+        if (seed === first + Math.ceil(count / 10)) peakWarm = peak();
+        const dice = new Dice(seed);
+        const made = hostileManifest(dice, pen.canary);
+        const include = dice.chance(0.1) ? [dice.pick(includes)] : [];
+        const outcome = await pen.restore(made.bytes, include, dice.chance(0.5) ? 2 : 1).catch(cause => {
+          throw new Error(`the seed ${seed} (${made.kinds.join(', ')}): ${cause.message}`, { cause });
+        });
+        const [kind = '', ...more] = made.kinds;
+        if (more.length === 0 && neverRead.includes(kind)) expect(outcome, `the seed ${seed}`).toBe('data-corrupt');
+        outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+        for (const kind of made.kinds) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+      }
+    };
+    await Promise.all(pens.map(work));
+    expect([...outcomes.keys()].sort()).toEqual([...expected].sort());
+    expect(outcomes.get('restored')).toBeGreaterThan(count / 20);
+    expect(kinds.size).toBeGreaterThan(38);
+    expect({}).not.toHaveProperty('polluted');
+    expect(peakWarm).toBeGreaterThan(0);
+    expect(peak() - peakWarm).toBeLessThan(growthMax);
+  });
+
+  test.each(heavyManifests)('of $name ends as $outcome, within its memory', async ({ bytes, outcome }) => {
+    const before = peak();
+    expect(await pens[0]?.restore(await bytes())).toBe(outcome);
+    expect(peak() - before).toBeLessThan(growthMax);
+  });
+});
