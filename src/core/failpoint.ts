@@ -1,12 +1,10 @@
 /**
  * Failpoints, in the manner of etcd's gofail: named places where a test can end or stop the process, to prove what a
  * crash there leaves behind. They are off unless the environment variable `REEVE_FAILPOINTS` names them, as
- * `name=action[@n]` separated by commas: `kill` is SIGKILL, `stop` is SIGSTOP; with `@n` only the n-th passing acts. Of
- * several threads that do the same only the first is armed, so that passings can be counted.
+ * `name=action[@n]` separated by commas: `kill` is SIGKILL, `stop` is SIGSTOP; with `@n` only the n-th passing acts.
  */
-import { threadId } from 'node:worker_threads';
 
-const armed = parse(threadId <= 1 ? (process.env.REEVE_FAILPOINTS ?? '') : '');
+const armed = parse(process.env.REEVE_FAILPOINTS ?? '');
 
 /** Acts if the environment armed this place; else costs one look-up. */
 export function failpoint(name: string): void {

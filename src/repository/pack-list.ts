@@ -8,7 +8,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { syncDirectory, writeSynced } from './durable-file.ts';
 import {
   checkPackHead,
@@ -22,7 +22,7 @@ import {
   tailBytesOf,
 } from './pack.ts';
 import { readAt } from './read-at.ts';
-import { indexPath, type Repository, runDirectory } from './repository.ts';
+import { indexPath, packPath, type Repository, runDirectory } from './repository.ts';
 import { errorCode } from './repository-failure.ts';
 
 export interface ListedPack {
@@ -78,8 +78,15 @@ export async function indexPacks(repository: Repository, run: string): Promise<v
   const names = await indexNames(repository, () => undefined);
   const anew = names.length >= indexFilesMax;
   const parts: Buffer[] = [];
-  for await (const pack of listPacks(repository)) if (anew || !pack.indexed) parts.push(encodePack(pack));
+  const unsynced = new Set<string>();
+  for await (const pack of listPacks(repository)) {
+    if (anew || !pack.indexed) parts.push(encodePack(pack));
+    if (!pack.indexed) unsynced.add(dirname(packPath(repository, pack.id)));
+  }
   if (parts.length === 0) return;
+  // A run that was killed just after it named a pack may have left the name undurable.
+  for (const directory of unsynced) await syncDirectory(directory);
+  await syncDirectory(join(repository.path, 'packs'));
   const head = Buffer.alloc(headBytes);
   magic.copy(head);
   head[8] = packFormat;

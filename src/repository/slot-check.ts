@@ -1,10 +1,9 @@
 /**
- * Checks what says which backups there are: slots, the manifests that they name, and the lists of what was left out.
+ * Checks what says which backups there are: slots, and the manifests that they name with their lists of what was left out.
  *
  * 1. A manifest that no slot names, and that no run says it is staging, is that of a slot that was removed.
  * 2. Runs may commit meanwhile: whatever looks wrong by a listing is looked at once more before it is told.
  */
-import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FailureError } from '../core/failure.ts';
@@ -14,9 +13,8 @@ import { readSlot } from './commit-slot.ts';
 import type { DamageReport } from './damage-report.ts';
 import type { ManifestHeader } from './manifest.ts';
 import { checkManifest, readHeader } from './manifest-reader.ts';
-import { type Repository, skippedPath } from './repository.ts';
-import { errorCode, repositoryError } from './repository-failure.ts';
-import { openStored } from './stored-file.ts';
+import { manifestPath, type Repository } from './repository.ts';
+import { checkLooseLists, checkSkippedList, isThere } from './skipped-check.ts';
 import { addStranger } from './strangers.ts';
 
 /** A backup whose slot and manifest are sound. */
@@ -42,13 +40,9 @@ export async function checkSlots(
   for (const run of (await readdir(join(repository.path, 'slots'))).filter(isId))
     if (only === undefined || run === only) await check.slot(run);
   const staged = await stagedManifests(repository);
-  for (const name of stored)
-    if (hashPattern.test(name) && !check.named.has(name) && !staged.has(name)) await check.unnamed(name, only);
-  for (const name of only === undefined ? stored : []) {
-    const manifest = name.endsWith('.skipped') ? name.slice(0, -'.skipped'.length) : '';
-    if (hashPattern.test(manifest) && !check.named.has(manifest) && !staged.has(manifest))
-      addStranger(report, `manifests/${name}`, 'its manifest is not there');
-  }
+  const isAccounted = (manifest: string) => check.named.has(manifest) || staged.has(manifest);
+  for (const name of stored) if (hashPattern.test(name) && !isAccounted(name)) await check.unnamed(name, only);
+  if (only === undefined) await checkLooseLists(repository, report, stored, isAccounted);
   return check.readable;
 }
 
@@ -82,7 +76,7 @@ class SlotCheck {
     const why = typeof header === 'string' ? header : header.run === run ? undefined : `it is of the run ${header.run}`;
     if (typeof header !== 'string' && why === undefined) {
       this.readable.push({ id: run, manifest, header });
-      return this.#skippedList(manifest, header);
+      return checkSkippedList(this.#repository, this.#report, manifest, header, this.#signal);
     }
     this.#report.add('manifest', `manifests/${manifest}`, why ?? '', copyHint);
     const plan = await wrongOr(() => readHeader(this.#repository, manifest));
@@ -93,7 +87,8 @@ class SlotCheck {
   async unnamed(manifest: string, only: string | undefined): Promise<void> {
     const header = await this.#soundHeader(manifest);
     if (typeof header === 'string') {
-      if (only === undefined) addStranger(this.#report, `manifests/${manifest}`, `no slot names it, and ${header}`);
+      if (only === undefined && (await isThere(manifestPath(this.#repository, manifest))))
+        addStranger(this.#report, `manifests/${manifest}`, `no slot names it, and ${header}`);
       return;
     }
     const { run, plan } = header;
@@ -101,8 +96,9 @@ class SlotCheck {
     const slot = isId(run) ? await wrongOr(() => readSlot(this.#repository, run)) : 'none';
     if (typeof slot === 'object') {
       const isNamed = slot.slot === 'manifest' && slot.manifest === manifest;
-      if (isNamed || !(await this.#isThere(manifest))) return;
-      addStranger(this.#report, `manifests/${manifest}`, `no slot names it: that of its run ${run} holds another`);
+      const isLeft = !isNamed && (await isThere(manifestPath(this.#repository, manifest)));
+      if (isLeft)
+        addStranger(this.#report, `manifests/${manifest}`, `no slot names it: that of its run ${run} holds another`);
       return;
     }
     this.named.add(manifest);
@@ -112,7 +108,7 @@ class SlotCheck {
       this.#report.add('slot', `slots/${run}`, why, copyHint);
     }
     this.#report.addLost(run, plan, isDamaged ? 'its slot is damaged' : 'its slot is gone');
-    await this.#skippedList(manifest, header);
+    await checkSkippedList(this.#repository, this.#report, manifest, header, this.#signal);
   }
 
   /** The header of a manifest that has the hash that is its name, or what is wrong with it. */
@@ -121,22 +117,6 @@ class SlotCheck {
       await checkManifest(this.#repository, manifest, this.#signal);
       return readHeader(this.#repository, manifest);
     });
-  }
-
-  async #isThere(manifest: string): Promise<boolean> {
-    return typeof (await wrongOr(() => readHeader(this.#repository, manifest))) !== 'string';
-  }
-
-  async #skippedList(manifest: string, { run, skippedList }: ManifestHeader): Promise<void> {
-    const found = await hashOf(this.#repository, skippedPath(this.#repository, manifest), this.#signal);
-    if (found === skippedList) return;
-    const name = `manifests/${manifest}.skipped`;
-    if (skippedList === null) addStranger(this.#report, name, 'its manifest says that nothing was left out');
-    else {
-      const why = found === null ? 'it is gone' : `its content has the hash ${found}`;
-      const hint = `the backup ${run} can be restored: only the list of what it left out is lost`;
-      this.#report.add('skipped-list', name, why, hint);
-    }
   }
 }
 
@@ -147,20 +127,6 @@ async function wrongOr<T>(read: () => Promise<T>): Promise<T | string> {
   } catch (error) {
     if (error instanceof FailureError && error.failure.code === 'data-corrupt') return error.failure.message;
     throw error;
-  }
-}
-
-/** Null where the file is not there; a word for what is not a plain file. */
-async function hashOf(repository: Repository, path: string, signal: AbortSignal): Promise<string | null> {
-  try {
-    const hash = createHash('sha256');
-    for await (const part of (await openStored(path)).createReadStream({ signal })) hash.update(part);
-    return hash.digest('hex');
-  } catch (error) {
-    signal.throwIfAborted();
-    if (errorCode(error) === 'ENOENT') return null;
-    if (error instanceof FailureError) return 'of no plain file';
-    throw repositoryError(repository.path, error);
   }
 }
 

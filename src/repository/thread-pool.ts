@@ -78,9 +78,12 @@ export class ThreadPool<Job, Result> {
   }
 
   #begin(): void {
-    this.#threads = Array.from({ length: threadCount() }, () => {
+    const { REEVE_FAILPOINTS: _, ...unarmed } = process.env;
+    this.#threads = Array.from({ length: threadCount() }, (_, place) => {
       const worker = new Worker(this.#script, {
         workerData: this.#data,
+        // Failpoints are armed in the first thread alone, so that passings can be counted.
+        env: place === 0 ? process.env : unarmed,
         resourceLimits: { maxYoungGenerationSizeMb: youngMb },
       });
       worker.on('message', (answer: Answer<Result>) => this.#heard(answer));

@@ -16,7 +16,7 @@ import { makeSample, type SampleBackup } from './sample-repository.ts';
 
 const { signal } = new AbortController();
 /** A whole restore starts threads, which takes longer than all else: in one of so many backups. */
-const restoredShare = process.env.REEVE_SOAK === '1' ? 0.3 : 0.05;
+const restoredShare = process.env.REEVE_SOAK === '1' ? 0.3 : 0.03;
 
 /** What `read` answers, or undefined where it ends with a failure; anything else that it throws is a defect. */
 async function unlessFailed<T>(read: () => Promise<T>): Promise<T | undefined> {

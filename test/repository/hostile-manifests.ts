@@ -112,8 +112,9 @@ const lineChanges: Record<string, Change<Line[]>> = {
     altered(lines, dice, line => ({ ...line, path: dice.pick(nastyPaths(canary)) })),
   'a nasty path is added': (lines, dice, canary) => inserted(lines, dice, evil(dice.pick(nastyPaths(canary)))),
   'a directory is called otherwise, in all of its paths': (lines, dice) => {
-    const paths = lines.filter(({ type, path }) => type === 'directory' && path !== '').map(({ path }) => String(path));
-    if (paths.length === 0) return lines;
+    const directories = lines.filter(({ type }) => type === 'directory');
+    const paths = directories.flatMap(({ path }) => (typeof path === 'string' && path !== '' ? [path] : []));
+    if (paths.length === 0) return inserted(lines, dice, evil('../evil'));
     const path = dice.pick(paths);
     const other =
       path.slice(0, path.lastIndexOf('/') + 1) + dice.pick(['..', '..', '..', '.', '../canary', '', 'a/..']);

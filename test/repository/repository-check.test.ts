@@ -10,7 +10,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { setImmediate } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { openRepository, type Repository } from '../../src/repository/repository.ts';
 import { checkRepository, type RepositoryCheckOptions } from '../../src/repository/repository-check.ts';
 import { sealJson } from '../../src/repository/sealed-json.ts';
@@ -106,6 +107,27 @@ describe('a sound repository', () => {
     expect(half).toBeGreaterThan(0);
     expect(half).toBeLessThan(all);
     expect(await read(100)).toBe(all);
+  });
+
+  test('may be checked while backups are made in it', async () => {
+    const beside = mkdtempSync(join(tmpdir(), 'reeve-check-'));
+    onTestFinished(() => rmSync(beside, { recursive: true, force: true }));
+    let made = false;
+    const making = makeSample(beside).finally(() => {
+      made = true;
+    });
+    const seen = new Set<number>();
+    while (!made) {
+      await setImmediate();
+      const opened = await openRepository(join(beside, 'repository')).catch(() => undefined);
+      if (!opened) continue;
+      const { damages, backups } = await check({ repository: opened });
+      expect(damages.first).toEqual([]);
+      expect(backups.filter(({ damaged }) => damaged)).toEqual([]);
+      seen.add(backups.length);
+    }
+    await making;
+    expect(seen.size).toBeGreaterThan(1);
   });
 
   test('stops with the reason of its signal', async () => {

@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, writeF
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { backUpAndCommit, backupJob, failureOfJob, listed, runJob } from './engine-process.ts';
+import { backUpAndCommit, backupJob, failureOfJob, listed, runJob, startEngine } from './engine-process.ts';
 import { doHere } from './in-process.ts';
 import { frameBytes } from './stored-frames.ts';
 import { describeTree, noise } from './trees.ts';
@@ -155,6 +155,26 @@ async function completes({ manifest, outcome }: { manifest: string; outcome: 'co
   expect(await doHere({ task: 'verify', repository, backup: 'p-2' })).toMatchObject({ damaged: { count: 0 } });
   expect(readdirSync(join(repository, 'tmp'))).toEqual([]);
 }
+
+test('a disk without room to salvage what a killed attempt stored keeps that, and is not filled by the attempts', async () => {
+  reset();
+  const killed = startEngine(directory, backupJob('p-2', source, repository), {
+    failpoints: 'frame.after-write=kill@3',
+  });
+  expect((await killed.ended).signal).toBe('SIGKILL');
+  const stored = frameBytes(repository, 'p-2');
+  leaveFree(64 * page);
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    const failure = await failureOfJob(directory, backupJob('p-2', source, repository));
+    expect(failure).toMatchObject({ kind: 'permanent', code: 'repository-full' });
+    expect(frameBytes(repository, 'p-2')).toBe(stored);
+    expect(freeBytes()).toBe(64 * page);
+  }
+  rmSync(join(disk, 'ballast'));
+  const result = await runJob(directory, backupJob('p-2', source, repository));
+  expect(result.bytesStored).toBe(wholeFrameBytes - stored);
+  await completes(result);
+});
 
 test('a run that a full disk ended can still be voided and discarded: what was being written made room', async () => {
   reset();

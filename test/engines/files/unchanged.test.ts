@@ -28,12 +28,12 @@ import { bytePathOf, under } from '../../../src/repository/byte-path.ts';
 import type { ManifestLine } from '../../../src/repository/manifest.ts';
 import type { ManifestWriter } from '../../../src/repository/manifest-writer.ts';
 import { eventually } from '../../support/eventually.ts';
+import { repetitions } from '../../support/repetitions.ts';
 import { backUpAndCommit, backupJob, runJob, scratch } from './engine-process.ts';
 import { doHere } from './in-process.ts';
 import { describeTree, makeOddTree, noise } from './trees.ts';
 
 const mebibyte = 1024 * 1024;
-const soaks = process.env.REEVE_SOAK === '1';
 
 function place() {
   const directory = scratch(onTestFinished);
@@ -111,7 +111,8 @@ describe('a backup after another', () => {
 
 test('one byte in front of a large file makes little of it new', async () => {
   const { directory, source, repository } = place();
-  const bytes = (soaks ? 1024 : 256) * mebibyte;
+  // 1 GiB in a soak.
+  const bytes = repetitions(4, 4) * 256 * mebibyte;
   writeNoise(join(source, 'large'), bytes, Buffer.alloc(0));
   const first = await backUpAndCommit(directory, 'p-1', source, repository);
   expect(first.bytesStored).toBeGreaterThan(bytes);
