@@ -24,7 +24,7 @@ import { FailureError } from '../core/failure.ts';
 import { formatSize } from '../core/sizes.ts';
 import { type BytePath, bytePathOf, bytesOf, printablePath, under } from './byte-path.ts';
 import type { ChunkReader } from './chunk-reader.ts';
-import { isZero } from './chunker.ts';
+import { chunkSizes, isZero } from './chunker.ts';
 import { microsecondsOf, utimeOf } from './file-times.ts';
 import type { Attributes, Entry, Piece } from './manifest.ts';
 import { giveOwner, modeFor } from './owners.ts';
@@ -184,6 +184,7 @@ function printableAt(path: Buffer): string {
 }
 
 function hasChunk(file: number, at: number, length: number, sha256: string): boolean {
+  if (length > chunkSizes.maxBytes) return false; // no chunk is: a manifest may say anything
   return hash('sha256', readAt(file, Buffer.allocUnsafe(length), at), 'hex') === sha256;
 }
 

@@ -55,8 +55,11 @@ export class ManifestWriter {
     this.#lines = '';
     if (!this.#packer.destroyed && !this.#packer.write(lines))
       await new Promise<void>(resolve => {
-        this.#packer.once('drain', resolve);
-        this.#packer.once('close', resolve);
+        const over = () => {
+          this.#packer.off('drain', over).off('close', over);
+          resolve();
+        };
+        this.#packer.on('drain', over).on('close', over);
       });
     if (this.#packer.destroyed) await this.#fail();
   }
