@@ -50,7 +50,8 @@ export class FilesEngine implements Contender {
   async #run(job: Job) {
     const path = join(this.#directory, `${job.task}-job.json`);
     writeFileSync(path, JSON.stringify(job));
-    const env = engineEnvironment('bench');
+    // What an agent that runs has compiled by then (src/main.ts).
+    const env = { ...engineEnvironment('bench'), NODE_COMPILE_CACHE: join(this.#directory, 'compiled') };
     const { usage, stdout } = await measure(this.#directory, engineCommand(path), { env, cwd: this.#directory });
     const last = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as EngineEvent;
     if (last.type !== 'result') throw new Error(`the engine ended with ${JSON.stringify(last)}`);

@@ -16,7 +16,7 @@ async function runningBackup() {
   const engine = startEngine(directory, job);
   onTestFinished(() => void engine.process.kill('SIGKILL'));
   await eventually('bytes are on their way', () =>
-    engine.events.some(event => event.type === 'progress' && (event.progress.bytesDone ?? 0) > 0),
+    engine.events.some(event => event.type === 'progress' && (event.progress.bytesDone ?? 0) > 40 * 1024 * 1024),
   );
   return { directory, source, repository, engine };
 }
