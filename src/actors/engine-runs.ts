@@ -7,7 +7,7 @@
  */
 import { FailureError } from '../core/failure.ts';
 import type { Progress, RunKind } from '../domain/run.ts';
-import { engineCommand } from '../engines/files/command.ts';
+import { engineCommand, engineVariables } from '../engines/files/command.ts';
 import type { EngineEvent, EngineResult, EngineResultOf } from '../engines/files/events.ts';
 import type { Job } from '../engines/files/job.ts';
 import {
@@ -148,6 +148,7 @@ export class EngineRuns {
       args,
       directory,
       token: key,
+      env: engineVariables(job.task),
       onLine: line => this.#hear(id, line, said),
     });
     const result = engine.ended.then(async end => {

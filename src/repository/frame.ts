@@ -16,6 +16,7 @@
 import { promisify } from 'node:util';
 import { crc32, constants as zlib, zstdCompress, zstdDecompressSync } from 'node:zlib';
 import { chunkSizes } from './chunker.ts';
+import { leftBehind } from './garbage.ts';
 
 export const encodings = { plain: 0, zstd: 1 } as const;
 const magic = 0x4d524652; // RFRM
@@ -57,18 +58,32 @@ const placeBytes = 4 * 1024;
 /** Noise has 8 bits a byte, what is compressed or encrypted already hardly less. */
 const noiseBits = 7.85;
 
+/** A body that is kept as it is. */
+export function plainFrame(bytes: Buffer, chunks: Buffer): SealedFrame {
+  const { length } = bytes;
+  const head = { encoding: encodings.plain, storedBytes: length, plainBytes: length, crc: crc32(bytes), chunks };
+  return { head, body: bytes };
+}
+
+/** True for what compression would gain nothing of, by a look at some of it. */
+export function isNoise(bytes: Buffer): boolean {
+  return bytes.length >= lookedAtBytes && bitsOf(bytes) > noiseBits;
+}
+
 /** Encodes a body, in a thread of the pool; plain where compression gains little. `bytes` must stay as they are meanwhile. */
 export async function sealFrame(bytes: Buffer, chunks: Buffer): Promise<SealedFrame> {
-  const packed = await compressed(bytes);
-  const body = packed ?? bytes;
-  const encoding = packed ? encodings.zstd : encodings.plain;
-  return { head: { encoding, storedBytes: body.length, plainBytes: bytes.length, crc: crc32(body), chunks }, body };
+  const body = await compressed(bytes);
+  if (!body) return plainFrame(bytes, chunks);
+  const { length } = bytes;
+  const head = { encoding: encodings.zstd, storedBytes: body.length, plainBytes: length, crc: crc32(body), chunks };
+  return { head, body };
 }
 
 async function compressed(bytes: Buffer): Promise<Buffer | undefined> {
-  if (bytes.length >= lookedAtBytes && bitsOf(bytes) > noiseBits) return undefined;
+  if (isNoise(bytes)) return undefined;
   // Room for the whole in one buffer: many small ones, and their sum, would stay as garbage for a while.
   const packed = await compress(bytes, { ...compressOptions, chunkSize: Math.max(1024, bytes.length + 1024) });
+  leftBehind(bytes.length);
   return packed.length < bytes.length * worthShare ? packed : undefined;
 }
 

@@ -9,7 +9,15 @@
 import { hash } from 'node:crypto';
 import type { ChunkSet } from './chunk-set.ts';
 import { chunkSizes } from './chunker.ts';
-import { FrameChunks, frameBytesTarget, frameChunksMax, type SealedFrame, sealFrame } from './frame.ts';
+import {
+  FrameChunks,
+  frameBytesTarget,
+  frameChunksMax,
+  isNoise,
+  plainFrame,
+  type SealedFrame,
+  sealFrame,
+} from './frame.ts';
 import { packBytesTarget } from './pack.ts';
 import { PackDraft } from './pack-draft.ts';
 import type { Repository } from './repository.ts';
@@ -17,7 +25,7 @@ import type { Repository } from './repository.ts';
 /** Chunks below this share frames. */
 const smallBytes = 128 * 1024;
 /** Frames that are compressed, or wait to be written, at once. */
-const framesAtOnce = 3;
+const framesAtOnce = 2;
 /** Packs that are being synced at once. */
 const endingAtOnce = 2;
 
@@ -111,10 +119,15 @@ export class PackWriter {
   }
 
   #addLarge(digest: Buffer, bytes: Buffer): void {
-    const buffer = this.#takeBuffer();
-    bytes.copy(buffer);
     const chunks = new FrameChunks();
     chunks.add(digest, bytes.length);
+    // Written from where it lies: nothing of it is waited for.
+    if (isNoise(bytes)) {
+      this.#write(plainFrame(bytes, chunks.take()));
+      return;
+    }
+    const buffer = this.#takeBuffer();
+    bytes.copy(buffer);
     this.#seal(buffer, bytes.length, chunks.take());
   }
 

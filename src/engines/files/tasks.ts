@@ -1,13 +1,13 @@
-/** Does a job: the table from tasks to the parts that do them. */
+/**
+ * Does a job: the table from tasks to the parts that do them. The large parts are loaded where they are needed: a commit
+ * is short, and comes after each backup.
+ */
 import { FailureError } from '../../core/failure.ts';
 import type { SlotContent } from '../../domain/catalog.ts';
 import { findBackup } from '../../repository/backup-list.ts';
 import { settleSlot } from '../../repository/commit-slot.ts';
 import { openOrCreateRepository, openRepository } from '../../repository/repository.ts';
-import { restoreBackup } from '../../repository/restore.ts';
 import { discardRun } from '../../repository/run-files.ts';
-import { verifyBackup } from '../../repository/verify.ts';
-import { backUp } from './backup.ts';
 import type { EngineResult } from './events.ts';
 import type { Job, JobOf } from './job.ts';
 import type { ProgressMeter } from './progress-meter.ts';
@@ -16,7 +16,7 @@ import type { ProgressMeter } from './progress-meter.ts';
 export async function doJob(job: Job, meter: ProgressMeter, signal: AbortSignal): Promise<EngineResult> {
   switch (job.task) {
     case 'backup':
-      return backUp(job, meter, signal);
+      return (await import('./backup.ts')).backUp(job, meter, signal);
     case 'commit':
       return { task: 'commit', slot: await commit(job, signal) };
     case 'void':
@@ -58,6 +58,7 @@ async function restore(job: JobOf<'restore'>, meter: ProgressMeter, signal: Abor
   const backup = await findBackup(repository, job.backup);
   if (job.include.length === 0) meter.totals = backup.header && { ...backup.header.totals };
   const { to, include } = job;
+  const { restoreBackup } = await import('../../repository/restore.ts');
   const onProgress = progressTo(meter);
   return restoreBackup({ repository, manifest: backup.manifest, to, include, signal, onProgress });
 }
@@ -66,6 +67,7 @@ async function verify(job: JobOf<'verify'>, meter: ProgressMeter, signal: AbortS
   const repository = await openRepository(job.repository);
   const backup = await findBackup(repository, job.backup);
   meter.totals = backup.header && { ...backup.header.totals };
+  const { verifyBackup } = await import('../../repository/verify.ts');
   return verifyBackup({ repository, manifest: backup.manifest, signal, onProgress: progressTo(meter) });
 }
 

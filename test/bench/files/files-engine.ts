@@ -1,7 +1,7 @@
 /** The engine `files` as the agent runs it: a job file for each process; a backup is one process and its commit another. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { engineCommand } from '../../../src/engines/files/command.ts';
+import { engineCommand, engineVariables } from '../../../src/engines/files/command.ts';
 import type { EngineEvent, EngineResultOf } from '../../../src/engines/files/events.ts';
 import type { Job } from '../../../src/engines/files/job.ts';
 import { engineEnvironment } from '../../../src/runner/engine-environment.ts';
@@ -51,7 +51,8 @@ export class FilesEngine implements Contender {
     const path = join(this.#directory, `${job.task}-job.json`);
     writeFileSync(path, JSON.stringify(job));
     // What an agent that runs has compiled by then (src/main.ts).
-    const env = { ...engineEnvironment('bench'), NODE_COMPILE_CACHE: join(this.#directory, 'compiled') };
+    const added = { ...engineVariables(job.task), NODE_COMPILE_CACHE: join(this.#directory, 'compiled') };
+    const env = engineEnvironment('bench', added);
     const { usage, stdout } = await measure(this.#directory, engineCommand(path), { env, cwd: this.#directory });
     const last = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as EngineEvent;
     if (last.type !== 'result') throw new Error(`the engine ended with ${JSON.stringify(last)}`);
