@@ -156,8 +156,14 @@ export class PackWriter {
 
   #write(frame: SealedFrame): void {
     if (this.#failed) return;
-    this.#draft ??= new PackDraft(this.#repository, this.#run);
-    this.#onStored(this.#draft.write(frame));
+    try {
+      this.#draft ??= new PackDraft(this.#repository, this.#run);
+      this.#onStored(this.#draft.write(frame));
+    } catch (error) {
+      // The repository's error, not that of the file that is being read: everything ends with it.
+      this.#failed = { error };
+      throw error;
+    }
     if (this.#draft.bytes >= packBytesTarget) this.#end();
   }
 
