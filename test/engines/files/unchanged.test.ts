@@ -220,7 +220,7 @@ describe('names of one file', () => {
     expect(entries).toEqual(['b file', 'c link']);
     expect(leftOut).toEqual(['a vanished']);
     expect(read).toEqual(['a', 'b']);
-    expect(groups[0]).toBeDefined();
+    expect(groups[0]).toBeTypeOf('number');
     expect(new Set(groups).size).toBe(1);
     expect(meter.filesDone).toBe(3);
   });
