@@ -10,6 +10,7 @@ import { closeSync, fstatSync, openSync } from 'node:fs';
 import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { syncDirectory, writeSynced } from './durable-file.ts';
+import { headBytes } from './frame.ts';
 import {
   checkPackHead,
   decodePackTail,
@@ -44,7 +45,7 @@ export interface ListDamage {
 const idPattern = /^[0-9a-f]{32}$/;
 const hashPattern = /^[0-9a-f]{64}$/;
 const magic = Buffer.from('REEVEIDX');
-const headBytes = 16;
+const indexHeadBytes = 16;
 const packHeadInIndex = 28;
 /** With more index files than this, the next one takes the others in. */
 const indexFilesMax = 32;
@@ -87,7 +88,7 @@ export async function indexPacks(repository: Repository, run: string): Promise<v
   // A run that was killed just after it named a pack may have left the name undurable.
   for (const directory of unsynced) await syncDirectory(directory);
   await syncDirectory(join(repository.path, 'packs'));
-  const head = Buffer.alloc(headBytes);
+  const head = Buffer.alloc(indexHeadBytes);
   magic.copy(head);
   head[8] = packFormat;
   const whole = [head, ...parts];
@@ -114,7 +115,7 @@ export async function* indexedPacks(
 /** The frames of a pack by its own tail, or what is wrong with it. */
 export function readTail(repository: Repository, id: string, bytes: number): PlacedFrame[] | string {
   try {
-    const file = openSync(packFile(repository, id), 'r');
+    const file = openSync(packPath(repository, id), 'r');
     try {
       checkPackHead(readAt(file, Buffer.alloc(packHeadBytes), 0), id);
       const size = fstatSync(file).size;
@@ -133,7 +134,7 @@ export function readTail(repository: Repository, id: string, bytes: number): Pla
 /** Where the last frame ends. */
 export function endOf(frames: readonly PlacedFrame[]): number {
   const last = frames.at(-1);
-  return last ? last.at + 24 + last.head.chunks.length + last.head.storedBytes : packHeadBytes;
+  return last ? last.at + headBytes(last.head) + last.head.storedBytes : packHeadBytes;
 }
 
 function framesOf(table: Buffer, count: number): PlacedFrame[] | string {
@@ -142,10 +143,6 @@ function framesOf(table: Buffer, count: number): PlacedFrame[] | string {
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
-}
-
-function packFile(repository: Repository, id: string): string {
-  return join(repository.path, 'packs', id.slice(0, 2), id);
 }
 
 /** The packs that are there by their names, and the bytes of each file. */
@@ -200,7 +197,7 @@ async function readIndex(
 }
 
 function* packsIn(bytes: Buffer): Generator<IndexedPack> {
-  for (let at = headBytes; at + packHeadInIndex <= bytes.length; ) {
+  for (let at = indexHeadBytes; at + packHeadInIndex <= bytes.length; ) {
     const tableBytes = bytes.readUInt32LE(at + 20);
     const start = at + packHeadInIndex;
     yield {
