@@ -46,9 +46,11 @@ export class Correspondence {
     }
   }
 
-  /** Sends an actor's outcome to whoever asked. Best effort. */
+  /** Sends an actor's outcome to whoever asked. Best effort. What was asked here needs no way through the server. */
   reply = (to: string, answer: unknown): void => {
-    if (this.#link.isUp) this.#link.connection.publish(to, JSON.stringify(answer));
+    const asked = to.startsWith(`${this.#inbox}.`) && this.#asked.get(to.slice(this.#inbox.length + 1));
+    if (asked) asked(answer);
+    else if (this.#link.isUp) this.#link.connection.publish(to, JSON.stringify(answer));
   };
 }
 

@@ -41,9 +41,9 @@ export class NatsRecordStore implements RecordStore {
     this.#replicated = (options.replicas ?? 1) > 1;
   }
 
-  async append(record: ActorRecord, options: { signal?: AbortSignal } = {}): Promise<AppendOutcome> {
+  append(record: ActorRecord, options: { signal?: AbortSignal } = {}): Promise<AppendOutcome> {
     const payload = Buffer.from(JSON.stringify(record));
-    if (payload.length > recordBytesMax) throw tooLong(record, payload.length);
+    if (payload.length > recordBytesMax) return Promise.reject(tooLong(record, payload.length));
     const outcome = this.#append(record, payload, options.signal);
     return options.signal ? orAborted(outcome, options.signal) : outcome;
   }

@@ -24,25 +24,21 @@ export interface RequestOptions {
 }
 
 /** Publishes to `subject` and resolves with the first answer. */
-export async function request(
-  link: Link,
-  subject: string,
-  body: string | Uint8Array,
-  options: RequestOptions,
-): Promise<Msg> {
+export function request(link: Link, subject: string, body: string | Uint8Array, options: RequestOptions): Promise<Msg> {
   let requests = byLink.get(link);
   if (!requests) {
     requests = new Requests(link);
     byLink.set(link, requests);
   }
-  return await requests.send(subject, body, options);
+  return requests.send(subject, body, options);
 }
 
 interface Waiting {
   subject: string;
   resolve: (answer: Msg) => void;
-  reject: (error: Error) => void;
-  timer: NodeJS.Timeout;
+  reject: (error: unknown) => void;
+  /** By `performance.now()`. */
+  dueAt: number;
 }
 
 const byLink = new WeakMap<Link, Requests>();
@@ -52,6 +48,9 @@ class Requests {
   readonly #inbox = `${createInbox()}.`;
   readonly #waiting = new Map<string, Waiting>();
   #count = 0;
+  /** One for all that wait, set for the nearest of them; it may ring for nothing. */
+  #timer: NodeJS.Timeout | undefined;
+  #ringsAt = Number.POSITIVE_INFINITY;
 
   constructor(link: Link) {
     this.#link = link;
@@ -66,8 +65,9 @@ class Requests {
     this.#count += 1;
     const token = this.#count.toString(36);
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#end(token)?.reject(new TimeoutError()), timeoutMs);
-      this.#waiting.set(token, { subject, resolve, reject, timer });
+      const dueAt = performance.now() + timeoutMs;
+      this.#waiting.set(token, { subject, resolve, reject, dueAt });
+      if (dueAt < this.#ringsAt) this.#ringAt(dueAt);
       try {
         const reply = `${this.#inbox}${token}`;
         this.#link.connection.publish(subject, body, headers ? { reply, headers } : { reply });
@@ -76,6 +76,28 @@ class Requests {
         reject(error);
       }
     });
+  }
+
+  #ringAt(dueAt: number): void {
+    clearTimeout(this.#timer);
+    this.#ringsAt = dueAt;
+    this.#timer = setTimeout(() => this.#ring(), Math.max(1, dueAt - performance.now()));
+  }
+
+  /** Nothing waits, and nothing keeps the process from ending. */
+  #silence(): void {
+    clearTimeout(this.#timer);
+    this.#ringsAt = Number.POSITIVE_INFINITY;
+  }
+
+  #ring(): void {
+    this.#ringsAt = Number.POSITIVE_INFINITY;
+    const now = performance.now();
+    let nearest = Number.POSITIVE_INFINITY;
+    for (const [token, { dueAt }] of this.#waiting)
+      if (dueAt <= now) this.#end(token)?.reject(new TimeoutError());
+      else nearest = Math.min(nearest, dueAt);
+    if (nearest < Number.POSITIVE_INFINITY) this.#ringAt(nearest);
   }
 
   #answer(message: Msg): void {
@@ -91,7 +113,7 @@ class Requests {
     const waiting = this.#waiting.get(token);
     if (!waiting) return undefined;
     this.#waiting.delete(token);
-    clearTimeout(waiting.timer);
+    if (this.#waiting.size === 0) this.#silence();
     return waiting;
   }
 }

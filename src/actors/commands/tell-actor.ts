@@ -25,7 +25,8 @@ export async function tellActor(
   id: string,
   said: { type: string; requestId?: unknown },
 ): Promise<object> {
-  const { record } = await recordOf(parts.store, kind, id);
+  // The record of an actor that runs here is at hand; should it be overtaken, whoever took over gets the mail and judges.
+  const record = parts.runtime.find(kind, id)?.record ?? (await recordOf(parts.store, kind, id)).record;
   if (tookEffect(record, said.requestId)) return { actor: summaryOf(await firstOf(parts, record, said)) };
   if (record.final)
     throw new AnswerError(
