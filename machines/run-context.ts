@@ -118,6 +118,12 @@ export function timedOut(name: string): Change {
   return { deadline: name, ...decided('timed-out', deadlineReason(name), message, hint) };
 }
 
+/** A call that its effect made had a bound of its own, and it passed. */
+export function outOfTime(failure: Failure): Change {
+  const said = failedBy(failure);
+  return { ...said, deadline: failure.code.slice('deadline-'.length), ending: 'timed-out' };
+}
+
 export function unkillable(pids: number[], why: string): Change {
   const hint =
     'a process in uninterruptible sleep waits for its device: mend that; the destination stays quarantined until the process is gone';

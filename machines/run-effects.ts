@@ -7,24 +7,16 @@
  * 3. Expected failures reject with a FailureError; anything else is taken for a defect.
  */
 import type { Reason } from '../src/domain/reasons.ts';
-import type { RunContext, RunResult, Skipped } from '../src/domain/run.ts';
+import type { RunContext, TransferOutput } from '../src/domain/run.ts';
 import { hole } from './hole.ts';
+
+export type { TransferOutput } from '../src/domain/run.ts';
 
 /** What every effect is told. */
 export interface RunEffectInput {
   /** `<id>:<attempt>`, and `.<n>` after the n-th resumption: what is asked again under one key happens once. */
   key: string;
   run: RunContext;
-}
-
-/** How a transfer ended. For runs that commit nothing this is the ending; `failed` is what a verify that found damage says. */
-export interface TransferOutput {
-  outcome: 'completed' | 'partial' | 'failed';
-  reason: Reason | null;
-  message?: string | null;
-  hint?: string | null;
-  result: RunResult;
-  skipped: Skipped;
 }
 
 /** Whether a process of the run is left. */

@@ -26,6 +26,7 @@ export const runs = setup({
   actors: runEffects,
   guards: {
     isDeadline: (_, { passed, awaited }: { passed: string; awaited: string }) => passed === awaited,
+    isOutOfTime: (_, { failure }: WithFailure) => failure.code.startsWith('deadline-'),
     isWorthAnother: ({ context }, { failure }: WithFailure) => isWorthAnother(context, failure),
     isWorthAnotherOnReturn: ({ context }, { failure }: WithFailure) =>
       context.drain !== null && isWorthAnother(context, failure),
@@ -78,6 +79,7 @@ export const runs = setup({
       change.decided('cancelled', reason, reason === 'user-cancelled' ? 'it was cancelled' : 'its agent drained'),
     ),
     decideTimedOut: assign((_, { name }: { name: string }) => change.timedOut(name)),
+    decideOutOfTime: assign((_, { failure }: WithFailure) => change.outOfTime(failure)),
     decideUnkillable: assign((_, { pids, why }: { pids: number[]; why: string }) => change.unkillable(pids, why)),
     decideGone: assign((_, output: ReattachOutput) => change.goneWithout(output)),
     decideHostAway: assign(() => change.hostAway()),

@@ -22,8 +22,13 @@ export const drainCancelled = {
   ...cancelled('drain-cancelled'),
 };
 
-/** After a failed effect: again later, again once the agent is back, or the end. */
+/** After a failed effect: out of time, again once the agent is back, again later, or the end. */
 export const afterFailure = [
+  {
+    guard: { type: 'isOutOfTime' as const, params: told.failure },
+    target: '#timing-out',
+    actions: { type: 'decideOutOfTime' as const, params: told.failure },
+  },
   {
     guard: { type: 'isWorthAnotherOnReturn' as const, params: told.failure },
     target: '#suspended',

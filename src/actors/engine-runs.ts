@@ -5,13 +5,9 @@
  *    stopped first. One that a dead agent left is stopped before anything is started.
  * 2. Letting go of a transfer does not end its process; `stop` does, also one that is just being started.
  */
-import { FailureError } from '../core/failure.ts';
 import type { Progress, RunKind } from '../domain/run.ts';
-import { engineCommand, engineVariables } from '../engines/files/command.ts';
-import type { EngineEvent, EngineResult, EngineResultOf } from '../engines/files/events.ts';
-import type { Job } from '../engines/files/job.ts';
+import type { EngineStep } from '../engines/engine.ts';
 import {
-  type EngineEnd,
   type EngineProcess,
   type StopOrder,
   type StopResult,
@@ -31,21 +27,27 @@ interface EngineRun {
   kind: RunKind;
   key: string;
   process: EngineProcess;
-  result: Promise<EngineResult>;
+  /** What the step made of its end. */
+  outcome: Promise<unknown>;
   progress: Progress | undefined;
   /** When bytes were last seen to advance (monotonic, ms). */
   advancedAt: number;
 }
 
-interface Said {
-  result?: EngineResult;
-  failure?: FailureError;
+/** Whose process it is, and under which key. */
+export interface RunOfEngine {
+  id: string;
+  kind: RunKind;
+  /** What is asked again under the same key is the same process. */
+  key: string;
 }
 
 /** What an engine that another agent or attempt left may take to stop. */
 const leftoverGraceMs = 5_000;
 /** What the last engines of an agent that ends may take to be gone. */
 const killAllMs = 1_000;
+/** How much of its stderr a step's outcome is told. */
+const tailBytes = 4_096;
 
 export class EngineRuns {
   readonly #options: EngineRunsOptions;
@@ -84,22 +86,16 @@ export class EngineRuns {
   }
 
   /**
-   * Runs a job to its end under `key`, or follows the process that does so already. Rejects with a FailureError: the
-   * job's own, or what the process's end means. Where `signal` is aborted it rejects with the signal's reason, and the
-   * process goes on.
+   * Runs a step to its end, or follows the process that does so already. Rejects with a FailureError: the step's own, or
+   * that it could not be started. Where `signal` is aborted it rejects with the signal's reason, and the process goes on.
    */
-  async run<Task extends Job['task']>(
-    id: string,
-    key: string,
-    job: Extract<Job, { task: Task }>,
-    signal: AbortSignal,
-  ): Promise<EngineResultOf<Task>> {
-    const followed = await this.#followed(id, key, job, signal);
+  async run<Output>(run: RunOfEngine, step: EngineStep<Output>, signal: AbortSignal): Promise<Output> {
+    const followed = await this.#followed(run, step, signal);
     const aborted = new Promise<never>((_, reject) => {
       if (signal.aborted) reject(signal.reason);
       else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
     });
-    return (await Promise.race([followed.result, aborted])) as EngineResultOf<Task>;
+    return (await Promise.race([followed.outcome, aborted])) as Output;
   }
 
   /** Ends whatever process a run has, by the stop ladder, and says whether any is left. */
@@ -120,13 +116,21 @@ export class EngineRuns {
     return new RunDirectory(this.#options.data, id);
   }
 
+  /** The directory of a run's own files, which is made where it is missing. */
+  async directory(id: string): Promise<RunDirectory> {
+    const directory = this.#directoryOf(id);
+    await directory.create();
+    return directory;
+  }
+
   /** The run of this key: the one that is there or is being started, or a new one. */
-  async #followed(id: string, key: string, job: Job, signal: AbortSignal): Promise<EngineRun> {
+  async #followed(run: RunOfEngine, step: EngineStep<unknown>, signal: AbortSignal): Promise<EngineRun> {
+    const { id, key } = run;
     const starting = this.#starting.get(id);
     if (starting?.key === key) return await starting.started;
-    const run = this.#runs.get(id);
-    if (!starting && run?.key === key) return run;
-    const started = this.#start(id, key, job, signal);
+    const there = this.#runs.get(id);
+    if (!starting && there?.key === key) return there;
+    const started = this.#start(run, step, signal);
     this.#starting.set(id, { key, started });
     try {
       return await started;
@@ -135,72 +139,37 @@ export class EngineRuns {
     }
   }
 
-  async #start(id: string, key: string, job: Job, signal: AbortSignal): Promise<EngineRun> {
+  async #start({ id, kind, key }: RunOfEngine, step: EngineStep<unknown>, signal: AbortSignal): Promise<EngineRun> {
     await this.#stopNow(id, { graceMs: leftoverGraceMs }); // invariant 1
     signal.throwIfAborted();
-    const directory = this.#directoryOf(id);
-    await directory.create();
-    const [command, ...args] = engineCommand(await directory.writeJob(job));
+    const directory = await this.directory(id);
+    const { command, args, env = {} } = await step.order();
     signal.throwIfAborted();
-    const said: Said = {};
     const engine = await startEngine({
       command,
       args,
       directory,
       token: key,
-      env: engineVariables(job.task),
-      onLine: line => this.#hear(id, line, said),
+      env,
+      onLine: line => this.#hear(id, step.hear?.(line)),
     });
-    const result = engine.ended.then(async end => {
+    const outcome = engine.ended.then(async end => {
       if (this.#runs.get(id)?.process === engine) this.#runs.delete(id);
-      if (said.failure) throw said.failure;
-      if (said.result && end.code === 0) return said.result;
-      throw await this.#endedWithout(id, end);
+      return await step.outcome({ ...end, stderrTail: await this.stderrTail(id, tailBytes) });
     });
-    result.catch(() => undefined); // whoever follows hears of it
-    const run: EngineRun = {
-      kind: job.task === 'restore' || job.task === 'verify' ? job.task : 'backup',
-      key,
-      process: engine,
-      result,
-      progress: undefined,
-      advancedAt: performance.now(),
-    };
+    outcome.catch(() => undefined); // whoever follows hears of it
+    const run: EngineRun = { kind, key, process: engine, outcome, progress: undefined, advancedAt: performance.now() };
     this.#runs.set(id, run);
     return run;
   }
 
-  async #endedWithout(id: string, { code, signal }: EngineEnd): Promise<FailureError> {
-    const how = signal ? `was killed by ${signal}` : `ended with status ${code}`;
-    const tail = await this.stderrTail(id, 500);
-    const message = `the engine ${how} and said no result${tail ? `: ${tail}` : ''}`;
-    return new FailureError({
-      kind: 'transient',
-      code: 'engine-failed',
-      message,
-      hint: 'see its log with: reeve logs',
-    });
-  }
-
-  #hear(id: string, line: string, said: Said): void {
-    const event = eventOf(line);
-    if (event?.type === 'result') said.result = event.result;
-    if (event?.type === 'failure') said.failure = new FailureError(event.failure);
+  #hear(id: string, progress: Progress | undefined): void {
     const run = this.#runs.get(id);
-    if (event?.type !== 'progress' || !run) return;
-    const { bytesDone, filesDone } = event.progress;
+    if (!progress || !run) return;
+    const { bytesDone, filesDone } = progress;
     if (bytesDone !== run.progress?.bytesDone || filesDone !== run.progress?.filesDone)
       run.advancedAt = performance.now();
-    run.progress = event.progress;
-    this.#options.onProgress(run.kind, id, event.progress);
-  }
-}
-
-/** A line that is no event of ours is passed over: the outcome is told by the exit and the proof. */
-function eventOf(line: string): EngineEvent | undefined {
-  try {
-    return JSON.parse(line) as EngineEvent;
-  } catch {
-    return undefined;
+    run.progress = progress;
+    this.#options.onProgress(run.kind, id, progress);
   }
 }

@@ -7,7 +7,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AnswerError } from '../core/answer-error.ts';
-import type { Catalog, CatalogEntry } from '../domain/catalog.ts';
+import type { Catalog, CatalogEntry, SlotContent } from '../domain/catalog.ts';
 import type { JournalFile } from '../runtime/journal-file.ts';
 import type { Link } from '../runtime/journalled-store.ts';
 
@@ -54,6 +54,15 @@ export class JournalledCatalog {
     await journal.append(entry);
     this.#late.push(entry);
     this.#soon(this.#options.againEveryMs);
+  }
+
+  /** Decides a commit slot that the catalog keeps: waits until NATS is back, for nobody else can say what it holds. */
+  settle(wanted: SlotContent, signal: AbortSignal): Promise<SlotContent> {
+    return this.#onceThere(() => this.#options.catalog.settle(wanted), signal);
+  }
+
+  get(id: string, signal: AbortSignal): Promise<CatalogEntry | undefined> {
+    return this.#onceThere(() => this.#options.catalog.get(id), signal);
   }
 
   list(plan: string, signal: AbortSignal): Promise<CatalogEntry[]> {

@@ -3,21 +3,37 @@ import { readlink, realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { AnswerError } from '../core/answer-error.ts';
 import { nearest } from '../core/nearest.ts';
-import type { AgentConfig, Allow, FilesRepository } from '../domain/agent-config.ts';
+import type { AgentConfig, Allow } from '../domain/agent-config.ts';
+import { sourcePathOf } from '../domain/engine-config.ts';
 import type { Plan } from '../domain/plan.ts';
+import { type RepositoryConfig, repositoryPathOf, repositoryTypeOf } from '../domain/repository-config.ts';
+import type { RunContext } from '../domain/run.ts';
+
+type WithRepository = Pick<Plan, 'name' | 'repository' | 'engine'>;
 
 /** The repository of a plan: by its name in the agent's file, or by a path that the agent allows. */
-export function repositoryOf(plan: Pick<Plan, 'name' | 'repository'>, config: AgentConfig): FilesRepository {
-  const { repository } = plan;
+export function repositoryOf(plan: WithRepository, config: AgentConfig): RepositoryConfig {
+  const found = namedOrAllowed(plan, config);
+  const { type } = plan.engine;
+  const wanted = repositoryTypeOf[type];
+  if (found.type === wanted) return found;
+  throw new AnswerError(
+    'invalid',
+    `plan ${plan.name}: the engine ${type} writes to a repository of type ${wanted}, and this one is of type ${found.type}`,
+    `name a repository of type ${wanted} from the file of agent ${config.name}`,
+  );
+}
+
+function namedOrAllowed({ name, repository }: WithRepository, config: AgentConfig): RepositoryConfig {
   if (typeof repository !== 'string') {
     checkAllowed(config, 'repositories', repository.path);
-    return { type: 'files', path: repository.path, minFreeBytes: 0 };
+    return { type: 'files', path: repository.path, minFreeBytes: 0, runsMax: null };
   }
   const known = config.repositories[repository];
   if (known) return known;
   const near = nearest(repository, Object.keys(config.repositories));
   const hint = near ? `did you mean ${near}?` : `define it under repositories in the file of agent ${config.name}`;
-  throw new AnswerError('invalid', `plan ${plan.name}: agent ${config.name} has no repository ${repository}`, hint);
+  throw new AnswerError('invalid', `plan ${name}: agent ${config.name} has no repository ${repository}`, hint);
 }
 
 type Use = 'read' | 'repositories' | 'restore';
@@ -40,9 +56,20 @@ export async function checkReached(config: AgentConfig, use: Use, path: string):
 }
 
 /** The same for a plan's repository. One that the agent's own file names may lie anywhere. */
-export async function checkRepository(plan: Pick<Plan, 'name' | 'repository'>, config: AgentConfig): Promise<void> {
-  const { path } = repositoryOf(plan, config);
-  if (typeof plan.repository !== 'string') await checkReached(config, 'repositories', path);
+export async function checkRepository(plan: WithRepository, config: AgentConfig): Promise<void> {
+  const path = repositoryPathOf(repositoryOf(plan, config));
+  if (typeof plan.repository !== 'string' && path !== undefined) await checkReached(config, 'repositories', path);
+}
+
+/** What a run reads and writes on this host must be allowed when it starts, whoever changed what since it was asked for. */
+export async function checkAllowedPlaces(
+  { task, restore, document }: Pick<RunContext, 'task' | 'restore' | 'document'>,
+  config: AgentConfig,
+): Promise<void> {
+  if (task === 'restore' && restore) await checkReached(config, 'restore', restore.to);
+  const source = sourcePathOf(document.engine);
+  if (task === 'backup' && source !== undefined) await checkReached(config, 'read', source);
+  await checkRepository(document, config);
 }
 
 function notAllowed({ name }: AgentConfig, use: Use, path: string, why: string): AnswerError {

@@ -1,5 +1,4 @@
-/** What a run does to the world: the effects of `machines/backup.ts`, by the built-in engine. */
-import { access } from 'node:fs/promises';
+/** What a run does to the world: the effects of `machines/backup.ts`, by the engine of its plan. */
 import type {
   CleanUpOutput,
   ReattachOutput,
@@ -10,76 +9,84 @@ import type {
   TransferOutput,
 } from '../../machines/run-effects.ts';
 import { AnswerError } from '../core/answer-error.ts';
-import { FailureError } from '../core/failure.ts';
-import type { AgentConfig } from '../domain/agent-config.ts';
+import { failureOf } from '../core/failure.ts';
 import type { CatalogEntry, SlotContent } from '../domain/catalog.ts';
-import type { RunContext, RunResult } from '../domain/run.ts';
-import type { EngineResultOf } from '../engines/files/events.ts';
-import { runDirectory } from '../repository/repository.ts';
+import type { RunContext } from '../domain/run.ts';
+import { isStep, type Work } from '../engines/engine.ts';
+import { engineOf } from '../engines/engines.ts';
+import { permanent } from '../engines/failures.ts';
+import type { StopOrder } from '../runner/engine-process.ts';
 import { effect } from '../runtime/effect.ts';
+import { timeText } from '../runtime/step-record.ts';
 import type { AgentParts } from './agent-parts.ts';
-import { checkReached, checkRepository, repositoryName, repositoryOf } from './places.ts';
+import { scopeOf } from './engine-scope.ts';
+import { checkAllowedPlaces, repositoryName } from './places.ts';
 
 /** How often a transfer looks whether its engine still moves bytes. */
 const stallCheckMs = 1_000;
 /** The grace of an engine that is told to stop for good when its plan says nothing. */
 const graceDefaultMs = 20_000;
 
-const noneSkipped = { count: 0, first: [], path: null };
-
 export function runEffectsOf(parts: AgentParts): typeof runEffects {
-  const { engineRuns, turns, clock } = parts;
+  const { engineRuns, turns, clock, entries } = parts;
 
   return {
     waitForSlot: effect<void, RunEffectInput>(({ input: { run }, signal }) => turns.take(run, clock.now(), signal)),
 
-    prepare: effect<void, RunEffectInput>(async ({ input: { run } }) => {
+    prepare: effect<void, RunEffectInput>(async ({ input, signal }) => {
+      const { run } = input;
       turns.hold(run);
-      await permitted(async () => {
-        if (run.restore && run.task === 'restore') await checkReached(parts.config, 'restore', run.restore.to);
-        if (run.task === 'backup') await checkReached(parts.config, 'read', run.document.engine.path);
-        await checkRepository(run.document, parts.config);
-      });
+      await permitted(() => checkAllowedPlaces(run, parts.config));
+      await engineOf(run.document).prepare?.(await scopeOf(input, parts, signal), signal);
     }),
 
-    transfer: effect<TransferOutput, RunEffectInput>(async ({ input: { run, key }, signal, tell }) => {
+    transfer: effect<TransferOutput, RunEffectInput>(async ({ input, signal, tell }) => {
+      const { run, key } = input;
       turns.hold(run);
       const stallMs = run.policy.deadlinesMs.stall;
       const watch = setInterval(() => {
         if (stallMs !== undefined && engineRuns.stalledMs(run.id) > stallMs) tell({ type: 'engine.stalled' });
       }, stallCheckMs);
       try {
-        return await transferOf(run, key, parts, signal);
+        const step = engineOf(run.document).transfer(await scopeOf(input, parts, signal));
+        const output = await engineRuns.run({ id: run.id, kind: run.task, key }, step, signal);
+        if (run.task === 'verify' && run.restore && output.outcome === 'completed')
+          await markVerified(run.restore.backup, parts, signal);
+        return output;
       } finally {
         clearInterval(watch);
       }
     }),
 
-    proveCompletion: effect<void, RunEffectInput>(async ({ input: { run } }) => {
-      if (run.result.manifest !== null) return;
-      throw permanent(
-        'proof-missing',
-        'the engine ended without a manifest',
-        'look at its log; the next run starts anew',
-      );
+    proveCompletion: effect<void, RunEffectInput>(async ({ input, signal }) => {
+      const scope = await scopeOf(input, parts, signal);
+      await done(engineOf(input.run.document).prove(scope, signal), 'prove', input, parts, signal);
     }),
 
-    commit: effect<SlotOutput, RunEffectInput>(async ({ input: { run, key }, signal }) => {
+    commit: effect<SlotOutput, RunEffectInput>(async ({ input, signal }) => {
+      const { run } = input;
       const { manifest } = run.result;
-      if (manifest === null) throw permanent('proof-missing', 'there is no manifest to commit', '');
+      if (manifest === null) throw permanent('proof-missing', 'there is nothing to commit', '');
       const outcome = run.staged?.outcome === 'partial' ? ('partial' as const) : ('completed' as const);
-      const repository = repositoryOf(run.document, parts.config).path;
-      const job = { task: 'commit' as const, run: run.id, repository, manifest, outcome };
-      const { slot } = await engineRuns.run<'commit'>(run.id, `${key}/commit`, job, signal);
-      return await entered(run, slot, parts);
+      const { slot } = engineOf(run.document);
+      if (slot === 'catalog') {
+        const at = timeText(clock.now());
+        return await entered(
+          run,
+          await entries.settle({ slot: 'manifest', run: run.id, manifest, outcome, at }, signal),
+          parts,
+        );
+      }
+      const work = slot.commit(await scopeOf(input, parts, signal), manifest, outcome);
+      return await entered(run, await done(work, 'commit', input, parts, signal), parts);
     }),
 
     stopEngine: effect<StopOutput, RunEffectInput>(({ input: { run } }) =>
-      engineRuns.stop(run.id, { graceMs: graceOf(run, clock.now()) }),
+      engineRuns.stop(run.id, stopOrderOf(run, clock.now())),
     ),
 
     suspendEngine: effect<StopOutput, RunEffectInput>(({ input: { run } }) =>
-      engineRuns.stop(run.id, { graceMs: graceOf(run, clock.now()) }),
+      engineRuns.stop(run.id, stopOrderOf(run, clock.now())),
     ),
 
     reattach: effect<ReattachOutput, RunEffectInput>(async ({ input: { run } }) => {
@@ -88,23 +95,21 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
       return { found: 'gone', resumable: true, reason: 'engine-failed' };
     }),
 
-    settleSlot: effect<SlotOutput, RunEffectInput>(async ({ input: { run, key }, signal }) => {
-      const repository = repositoryOf(run.document, parts.config).path;
+    settleSlot: effect<SlotOutput, RunEffectInput>(async ({ input, signal }) => {
+      const { run } = input;
       const epoch = parts.runtime.find(run.task, run.id)?.record.owner?.epoch ?? 0;
-      const job = { task: 'void' as const, run: run.id, repository, epoch };
-      const { slot } = await engineRuns.run<'void'>(run.id, `${key}/void`, job, signal);
-      return await entered(run, slot, parts);
+      const { slot } = engineOf(run.document);
+      if (slot === 'catalog') {
+        const wanted = { slot: 'void' as const, run: run.id, epoch, at: timeText(clock.now()) };
+        return await entered(run, await entries.settle(wanted, signal), parts);
+      }
+      const work = slot.void(await scopeOf(input, parts, signal), epoch);
+      return await entered(run, await done(work, 'void', input, parts, signal), parts);
     }),
 
-    cleanUp: effect<CleanUpOutput, RunEffectInput>(async ({ input: { run, key }, signal }) => {
-      const kept: string[] = [];
-      const repository = repositoryOf(run.document, parts.config).path;
-      if (run.slot !== 'none' && (await hasTemporaryFiles(repository, run.id))) {
-        const job = { task: 'discard' as const, run: run.id, repository };
-        await engineRuns.run<'discard'>(run.id, `${key}/discard`, job, signal).catch(error => {
-          kept.push(`temporary files of ${run.id} in ${repository}: ${error instanceof Error ? error.message : error}`);
-        });
-      }
+    cleanUp: effect<CleanUpOutput, RunEffectInput>(async ({ input, signal }) => {
+      const { run } = input;
+      const kept = await cleanedUp(input, parts, signal);
       if (run.pids.length === 0) await engineRuns.forget(run.id);
       else kept.push(`the run directory of ${run.id}: its engine could not be ended`);
       turns.give(run.id);
@@ -113,84 +118,43 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
   };
 }
 
-/** Deciding the slot removed what was temporary, unless that failed or the slot could not be decided. */
-async function hasTemporaryFiles(repository: string, run: string): Promise<boolean> {
-  return await access(runDirectory({ path: repository, id: '' }, run)).then(
-    () => true,
-    () => false,
-  );
-}
-
-async function transferOf(
-  run: RunContext,
-  key: string,
-  parts: AgentParts,
-  signal: AbortSignal,
-): Promise<TransferOutput> {
-  const { engineRuns } = parts;
-  const repository = repositoryOf(run.document, parts.config).path;
-  if (run.task === 'backup') {
-    const { type: _, ...source } = run.document.engine;
-    const job = {
-      task: 'backup' as const,
-      run: run.id,
-      plan: run.plan,
-      source,
-      repository,
-      excludeDirs: [parts.config.data],
-      tolerate: run.policy.tolerate,
-      guard: run.policy.guard,
-      previous: await previousOf(run, parts, signal),
-      rescan: run.rescan,
-      ...limitOf(parts.config),
-    };
-    return outputOf(await engineRuns.run<'backup'>(run.id, key, job, signal));
-  }
-  if (!run.restore) throw permanent('engine-failed', `${run.task} ${run.id} names no backup`, '');
-  const { backup, to, include } = run.restore;
-  if (run.task === 'restore') {
-    const done = await engineRuns.run<'restore'>(
-      run.id,
-      key,
-      { task: 'restore', repository, backup, to, include },
-      signal,
+/** Releases what was prepared and removes what will never be committed; resolves with what had to be left, and why. */
+async function cleanedUp(input: RunEffectInput, parts: AgentParts, signal: AbortSignal): Promise<string[]> {
+  const { run } = input;
+  const engine = engineOf(run.document);
+  const kept: string[] = [];
+  const attempt = async (what: string, work: () => Promise<string[]>) => {
+    try {
+      kept.push(...(await work()));
+    } catch (error) {
+      kept.push(`${what}: ${failureOf(error).message}`);
+    }
+  };
+  const scope = await scopeOf(input, parts, signal);
+  await attempt(`what was prepared for ${run.id}`, async () => (await engine.release?.(scope, signal)) ?? []);
+  if (run.slot !== 'none')
+    await attempt(`what ${run.id} had stored`, () =>
+      done(engine.discard(scope, signal), 'discard', input, parts, signal),
     );
-    return { outcome: 'completed', reason: null, result: resultOf(done), skipped: noneSkipped };
-  }
-  const checked = await engineRuns.run<'verify'>(run.id, key, { task: 'verify', repository, backup }, signal);
-  return await verdictOf(backup, checked, parts, signal);
+  return kept;
 }
 
-/** Each run has its share, so that as many as may run at once keep to the limit together. */
-function limitOf({ limits }: AgentConfig): { bytesPerSecond?: number } {
-  const { bytesPerSecond, runs } = limits;
-  return bytesPerSecond === null ? {} : { bytesPerSecond: Math.max(1, Math.floor(bytesPerSecond / runs)) };
-}
-
-function outputOf(staged: EngineResultOf<'backup'>): TransferOutput {
-  const { outcome, reason, message, hint, bytes, files, bytesStored, manifest, skipped } = staged;
-  return { outcome, reason, message, hint, result: { bytes, files, bytesStored, position: null, manifest }, skipped };
-}
-
-async function verdictOf(
-  backup: string,
-  checked: EngineResultOf<'verify'>,
-  { entries, clock }: AgentParts,
+/** What an engine does beside its transfer, in a process of its own or at once. */
+async function done<Output>(
+  work: Work<Output>,
+  name: string,
+  { run, key }: RunEffectInput,
+  { engineRuns }: AgentParts,
   signal: AbortSignal,
-): Promise<TransferOutput> {
-  const result = resultOf(checked);
-  if (checked.damaged.count > 0) {
-    const message = `${checked.damaged.count} chunks of backup ${backup} are damaged or missing`;
-    const hint = 'restore what you can from another backup; the next backup stores what it finds missing';
-    return { outcome: 'failed', reason: 'data-corrupt', message, hint, result, skipped: noneSkipped };
-  }
-  const verifiedAt = new Date(clock.now()).toISOString();
-  await entries.update(backup, entry => ({ ...entry, verifiedAt }), signal);
-  return { outcome: 'completed', reason: null, result, skipped: noneSkipped };
+): Promise<Output> {
+  const step = await work;
+  if (!isStep(step)) return step;
+  return await engineRuns.run({ id: run.id, kind: run.task, key: `${key}/${name}` }, step, signal);
 }
 
-function resultOf({ bytes, files }: { bytes: number; files: number }): RunResult {
-  return { bytes, files, bytesStored: null, position: null, manifest: null };
+async function markVerified(backup: string, { entries, clock }: AgentParts, signal: AbortSignal): Promise<void> {
+  const verifiedAt = timeText(clock.now());
+  await entries.update(backup, entry => ({ ...entry, verifiedAt }), signal);
 }
 
 /** What the slot says, once the catalog says it too, or will as soon as NATS is back. */
@@ -215,14 +179,8 @@ async function entered(run: RunContext, slot: SlotContent, { entries }: AgentPar
   return { slot: 'manifest', outcome: slot.outcome };
 }
 
-async function previousOf(
-  run: RunContext,
-  { entries }: AgentParts,
-  signal: AbortSignal,
-): Promise<{ files: number; bytes: number } | null> {
-  const backups = await entries.list(run.plan, signal);
-  const last = backups.find(({ outcome, id }) => outcome === 'completed' && id !== run.id);
-  return last ? { files: last.files, bytes: last.bytes } : null;
+function stopOrderOf(run: RunContext, now: number): StopOrder {
+  return { signal: engineOf(run.document).stopSignal, graceMs: graceOf(run, now) };
 }
 
 /** In a drain the ladder has what is left of the agent's grace, if that is less. */
@@ -239,8 +197,4 @@ async function permitted(check: () => Promise<void>): Promise<void> {
     if (error instanceof AnswerError) throw permanent('engine-failed', error.message, error.hint);
     throw error;
   }
-}
-
-function permanent(code: string, message: string, hint: string): FailureError {
-  return new FailureError({ kind: 'permanent', code, message, hint });
 }

@@ -10,6 +10,7 @@ import { waitForEnd } from '../cli/wait.ts';
 import { AnswerError } from '../core/answer-error.ts';
 import { isName, nameLengthMax } from '../core/ids.ts';
 import { printable } from '../core/printable.ts';
+import { sourcePathOf } from '../domain/engine-config.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { Client } from '../nats/client.ts';
 
@@ -57,7 +58,7 @@ async function putPlan({ client, agent, source, options, say }: Omit<FirstBackup
   const long = `${short.slice(0, nameLengthMax - 5).replace(/-$/, '')}-${hash}`;
   for (const name of [short, long]) {
     const there = await planOf(client, name);
-    if (there && there.engine.path !== source.path) continue;
+    if (there && sourcePathOf(there.engine) !== source.path) continue;
     const plan: Plan = there ?? {
       name,
       engine: { type: 'files', path: source.path, ...(source.exclude.length > 0 && { exclude: source.exclude }) },

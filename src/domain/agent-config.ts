@@ -1,15 +1,18 @@
 /** The agent's own file (`kind: Agent`): what it may read and write, where its NATS is, its repositories and limits. */
 import { z } from 'zod';
-import { absolutePath, nameText } from './plan.ts';
+import {
+  type CredentialsConfig,
+  credentialsSchema,
+  type ExecConfig,
+  execSchema,
+  type HookConfig,
+  hookConfigOf,
+  hookSchema,
+  pingsSchema,
+} from './exec-config.ts';
 import { durationMs, durationText, sizeBytes, sizeText } from './quantities.ts';
-
-/** The built-in repository: content-addressed chunks under a directory. */
-export const filesRepository = z.strictObject({
-  type: z.literal('files'),
-  path: absolutePath,
-  /** Free space below which no run starts. */
-  minFree: sizeText.optional(),
-});
+import { type RepositoryConfig, repositoryConfigOf, repositorySchema } from './repository-config.ts';
+import { absolutePath, nameText } from './texts.ts';
 
 /** The document of `kind: Agent`, without `kind`. Unknown fields are refused. */
 export const agentSchema = z.strictObject({
@@ -42,11 +45,20 @@ export const agentSchema = z.strictObject({
     .strictObject({
       runs: z.int().min(1).max(1_000).optional(),
       restores: z.int().min(1).max(1_000).optional(),
+      /** How many runs of one engine, such as `{ restic: 1 }`. */
+      runsByEngine: z.record(z.string(), z.int().min(1).max(1_000)).optional(),
       bytesPerSecond: sizeText.optional(),
+      memoryPerRun: sizeText.optional(),
+      /** In processors. */
+      cpuPerRun: z.number().positive().max(1_024).optional(),
       runDirectory: sizeText.optional(),
     })
     .optional(),
-  repositories: z.record(nameText, z.discriminatedUnion('type', [filesRepository])).optional(),
+  repositories: z.record(nameText, repositorySchema).optional(),
+  credentials: z.record(nameText, credentialsSchema).optional(),
+  exec: z.record(nameText, execSchema).optional(),
+  hooks: z.record(nameText, hookSchema).optional(),
+  pings: pingsSchema.optional(),
 });
 
 export type AgentDocument = z.infer<typeof agentSchema>;
@@ -63,8 +75,22 @@ export interface AgentConfig {
   leaseMs: number;
   allow: Allow;
   /** `bytesPerSecond`: what all of its runs may read together; null where there is no limit. */
-  limits: { runs: number; restores: number; runDirectoryBytes: number; bytesPerSecond: number | null };
-  repositories: Record<string, FilesRepository>;
+  limits: {
+    runs: number;
+    restores: number;
+    runsByEngine: Record<string, number>;
+    runDirectoryBytes: number;
+    bytesPerSecond: number | null;
+    /** What each run's processes may use; null where there is no limit. */
+    memoryBytesPerRun: number | null;
+    cpusPerRun: number | null;
+  };
+  repositories: Record<string, RepositoryConfig>;
+  credentials: Record<string, CredentialsConfig>;
+  exec: Record<string, ExecConfig>;
+  hooks: Record<string, HookConfig>;
+  /** URL templates by the name of a schedule or a plan. */
+  pings: Record<string, string>;
 }
 
 /** Directories under which an agent may work, by what it may do there; `sources` are `host:port` globs. */
@@ -73,12 +99,6 @@ export interface Allow {
   repositories: string[];
   restore: string[];
   sources: string[];
-}
-
-export interface FilesRepository {
-  type: 'files';
-  path: string;
-  minFreeBytes: number;
 }
 
 /** What is allowed where only this machine can reach the agent's NATS. */
@@ -92,10 +112,6 @@ export function agentConfigOf(document: AgentDocument): AgentConfig {
   const servers = document.nats?.servers ?? ['nats://127.0.0.1:4222'];
   const denied: Allow = { read: [], repositories: [], restore: [], sources: [] };
   const unsaid = servers.every(isLoopback) ? everythingAllowed : denied;
-  const repositories = Object.entries(document.repositories ?? {}).map(([name, repository]) => {
-    const { type, path, minFree } = repository;
-    return [name, { type, path, minFreeBytes: minFree === undefined ? 0 : sizeBytes(minFree) }] as const;
-  });
   return {
     name: document.name,
     data: document.data,
@@ -114,9 +130,16 @@ export function agentConfigOf(document: AgentDocument): AgentConfig {
       runs: document.limits?.runs ?? 4,
       restores: document.limits?.restores ?? 2,
       runDirectoryBytes: sizeBytes(document.limits?.runDirectory ?? '64MiB'),
-      bytesPerSecond: document.limits?.bytesPerSecond === undefined ? null : sizeBytes(document.limits.bytesPerSecond),
+      runsByEngine: document.limits?.runsByEngine ?? {},
+      bytesPerSecond: bytesOrNull(document.limits?.bytesPerSecond),
+      memoryBytesPerRun: bytesOrNull(document.limits?.memoryPerRun),
+      cpusPerRun: document.limits?.cpuPerRun ?? null,
     },
-    repositories: Object.fromEntries(repositories),
+    repositories: mapped(document.repositories, repositoryConfigOf),
+    credentials: document.credentials ?? {},
+    exec: document.exec ?? {},
+    hooks: mapped(document.hooks, hookConfigOf),
+    pings: document.pings ?? {},
   };
 }
 
@@ -128,4 +151,12 @@ export function isLoopback(url: string): boolean {
 
 function defined(allow: NonNullable<AgentDocument['allow']>): Partial<Allow> {
   return Object.fromEntries(Object.entries(allow).filter(([, paths]) => paths !== undefined));
+}
+
+function bytesOrNull(size: string | undefined): number | null {
+  return size === undefined ? null : sizeBytes(size);
+}
+
+function mapped<In, Out>(all: Readonly<Record<string, In>> | undefined, of: (one: In) => Out): Record<string, Out> {
+  return Object.fromEntries(Object.entries(all ?? {}).map(([name, one]) => [name, of(one)]));
 }

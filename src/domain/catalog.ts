@@ -19,11 +19,13 @@ export interface CatalogEntry {
   deleting: boolean;
   verifiedAt: string | null;
   window: { from: string; to: string } | null;
-  /** sha256 of the manifest. */
+  /** What its commit slot names: the manifest's sha256, or what another engine calls the backup. */
   manifest: string;
 }
 
 export interface Catalog {
+  /** Decides the commit slot of a run whose repository keeps none, by an exclusive create; resolves with what it holds. */
+  settle(wanted: SlotContent): Promise<SlotContent>;
   get(id: string): Promise<CatalogEntry | undefined>;
   /** Entries of one plan, or of all, newest first. */
   list(plan?: string): Promise<CatalogEntry[]>;

@@ -1,35 +1,10 @@
 /** The plan: what to back up, with which engine, into which repository, under which policies. */
 import { z } from 'zod';
-import { isName, nameLengthMax } from '../core/ids.ts';
+import { engineSchema } from './engine-config.ts';
 import { durationOrNone, durationText } from './quantities.ts';
+import { absolutePath, nameText } from './texts.ts';
 
-export const nameText = z
-  .string()
-  .refine(
-    isName,
-    `is not a name: lower-case letters, digits and single dashes inside, at most ${nameLengthMax} characters`,
-  );
-
-/** An absolute path; never one that a tool could take for an option. */
-export const absolutePath = z
-  .string()
-  .refine(text => text.startsWith('/') && !text.includes('\0'), 'is not an absolute path');
-
-const glob = z
-  .string()
-  .min(1)
-  .refine(text => !text.startsWith('-'), 'begins with a dash');
-
-/** The built-in engine: a directory, chunk by chunk. */
-export const filesEngine = z.strictObject({
-  type: z.literal('files'),
-  path: absolutePath,
-  /** Globs over the path relative to `path`; one without a slash matches a name at any depth. */
-  exclude: z.array(glob).max(1_000).optional(),
-  oneFileSystem: z.boolean().optional(),
-  /** Refuse to run where `path` is not a mount point. */
-  requireMount: z.boolean().optional(),
-});
+export { absolutePath, nameText } from './texts.ts';
 
 /** A name from the agent's own file, or a path that the agent's `allow.repositories` covers. */
 export const repositoryReference = z.union([nameText, z.strictObject({ path: absolutePath })]);
@@ -77,6 +52,12 @@ export const retrySchema = z.strictObject({
     .optional(),
 });
 
+/** Hooks by their names in the agent's file: `before` the engine starts, and `finally`, however the run ends. */
+export const hooksSchema = z.strictObject({
+  before: z.array(nameText).max(32).optional(),
+  finally: z.array(nameText).max(32).optional(),
+});
+
 export const placementSchema = z.union([
   z.strictObject({ agent: nameText }),
   z.strictObject({ labels: z.record(z.string(), z.string()) }),
@@ -87,7 +68,7 @@ export const placementSchema = z.union([
 export const planSchema = z.strictObject({
   name: nameText,
   labels: z.record(z.string(), z.string()).optional(),
-  engine: z.discriminatedUnion('type', [filesEngine]),
+  engine: engineSchema,
   repository: repositoryReference,
   placement: placementSchema.optional(),
   onDrain: onDrainSchema.optional(),
@@ -96,9 +77,9 @@ export const planSchema = z.strictObject({
   guard: guardSchema.optional(),
   tolerate: tolerateSchema.optional(),
   retry: retrySchema.optional(),
+  hooks: hooksSchema.optional(),
 });
 
 export type Plan = z.infer<typeof planSchema>;
-export type FilesEngineConfig = z.infer<typeof filesEngine>;
 export type Tolerance = z.infer<typeof tolerance>;
 export type OnDrain = z.infer<typeof onDrainSchema>;

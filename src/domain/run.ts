@@ -45,8 +45,18 @@ export interface RunResult {
   bytesStored: number | null;
   /** Position in the source's log; null where the engine has none. */
   position: Json;
-  /** sha256 of the staged manifest: the proof that the commit slot must name. */
+  /** What the commit slot must name: of `files` the sha256 of the staged manifest, of others what the engine calls the backup. */
   manifest: string | null;
+}
+
+/** How a transfer ended. For runs that commit nothing this is the ending; `failed` is what a verify that found damage says. */
+export interface TransferOutput {
+  outcome: 'completed' | 'partial' | 'failed';
+  reason: Reason | null;
+  message?: string | null;
+  hint?: string | null;
+  result: RunResult;
+  skipped: Skipped;
 }
 
 /** What a restore was asked to do. */

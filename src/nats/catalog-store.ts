@@ -1,14 +1,21 @@
-/** The catalog in its bucket: one entry a backup under `backup.<id>`. */
-import type { Catalog, CatalogEntry } from '../domain/catalog.ts';
+/** The catalog in its bucket: one entry a backup under `backup.<id>`, and under `slot.<id>` commit slots that no repository keeps. */
+import type { Catalog, CatalogEntry, SlotContent } from '../domain/catalog.ts';
 import type { Link } from './connection.ts';
 import { Documents } from './documents.ts';
 import type { Names } from './names.ts';
 
 export class NatsCatalog implements Catalog {
   readonly #documents: Documents<CatalogEntry>;
+  readonly #slots: Documents<SlotContent>;
 
   constructor(link: Link, names: Names) {
     this.#documents = new Documents(link, names.catalogBucket, 'the catalog');
+    this.#slots = new Documents(link, names.catalogBucket, 'the commit slots');
+  }
+
+  async settle(wanted: SlotContent): Promise<SlotContent> {
+    const held = await this.#slots.change(`slot.${wanted.run}`, now => (now ? undefined : wanted));
+    return held ?? wanted;
   }
 
   async get(id: string): Promise<CatalogEntry | undefined> {

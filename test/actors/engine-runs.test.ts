@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { EngineRuns } from '../../src/actors/engine-runs.ts';
+import { jobStep } from '../../src/engines/files/engine.ts';
+import type { EngineResultOf } from '../../src/engines/files/events.ts';
 import type { JobOf } from '../../src/engines/files/job.ts';
 import { hasInEnvironment, processEntries } from '../../src/runner/process-table.ts';
 
@@ -39,24 +41,27 @@ function job(run: string): JobOf<'backup'> {
   };
 }
 
+/** One backup of the source, as a run asks for it. */
+async function backUp(id: string, key: string, signal: AbortSignal): Promise<EngineResultOf<'backup'>> {
+  const step = jobStep({ directory: await runs.directory(id) }, job(id), (result: EngineResultOf<'backup'>) => result);
+  return await runs.run({ id, kind: 'backup', key }, step, signal);
+}
+
 const nobody = new AbortController().signal;
 const processesOf = (key: string) => processEntries().filter(({ pid }) => hasInEnvironment(pid, `REEVE_RUN=${key}`));
 
 test('a run that is asked for again under its key follows the one process', async () => {
-  const [one, other] = await Promise.all([
-    runs.run<'backup'>('a', 'a:1', job('a'), nobody),
-    runs.run<'backup'>('a', 'a:1', job('a'), nobody),
-  ]);
+  const [one, other] = await Promise.all([backUp('a', 'a:1', nobody), backUp('a', 'a:1', nobody)]);
   expect(one).toBe(other);
   expect(one).toMatchObject({ task: 'backup', outcome: 'completed', files: 1 });
 });
 
 test('letting go of a run leaves its process, and asking again follows it', async () => {
   const leaves = new AbortController();
-  const first = runs.run<'backup'>('b', 'b:1', job('b'), leaves.signal);
+  const first = backUp('b', 'b:1', leaves.signal);
   leaves.abort(new Error('let go'));
   await expect(first).rejects.toThrow('let go');
-  const second = await runs.run<'backup'>('b', 'b:1', job('b'), nobody);
+  const second = await backUp('b', 'b:1', nobody);
   expect(second.outcome).toBe('completed');
 });
 
@@ -64,7 +69,7 @@ test('a stop that comes while a run is being started leaves no process behind it
   for (let waits = 0; waits < 12; waits++) {
     const key = `c:${waits}`;
     const leaves = new AbortController();
-    const started = runs.run<'backup'>('c', key, job('c'), leaves.signal).catch(() => undefined);
+    const started = backUp('c', key, leaves.signal).catch(() => undefined);
     for (let turn = 0; turn < waits; turn++) await new Promise(resolve => setImmediate(resolve));
     leaves.abort(new Error('left'));
     expect(await runs.stop('c', { graceMs: 0 })).toMatchObject({ gone: true });
@@ -75,7 +80,7 @@ test('a stop that comes while a run is being started leaves no process behind it
 });
 
 test('what ends without a result is a transient failure that says how', async () => {
-  const running = runs.run<'backup'>('d', 'd:1', job('d'), nobody);
+  const running = backUp('d', 'd:1', nobody);
   const ended = expect(running).rejects.toMatchObject({
     failure: { kind: 'transient', code: 'engine-failed', message: expect.stringContaining('SIGKILL') },
   });

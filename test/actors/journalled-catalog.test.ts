@@ -26,6 +26,7 @@ function setUp() {
     return value();
   };
   const catalog: Catalog = {
+    settle: wanted => answer(() => wanted),
     get: id => answer(() => entered.get(id)),
     list: () => answer(() => [...entered.values()]),
     add: each => answer(() => void entered.set(each.id, each)),

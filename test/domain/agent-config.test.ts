@@ -12,8 +12,20 @@ test('what a file leaves out takes the documented defaults', () => {
     graceMs: 25_000,
     leaseMs: 15_000,
     allow: everythingAllowed,
-    limits: { runs: 4, restores: 2, runDirectoryBytes: 64 * 2 ** 20, bytesPerSecond: null },
+    limits: {
+      runs: 4,
+      restores: 2,
+      runsByEngine: {},
+      runDirectoryBytes: 64 * 2 ** 20,
+      bytesPerSecond: null,
+      memoryBytesPerRun: null,
+      cpusPerRun: null,
+    },
     repositories: {},
+    credentials: {},
+    exec: {},
+    hooks: {},
+    pings: {},
   });
 });
 

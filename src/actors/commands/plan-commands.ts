@@ -1,11 +1,14 @@
 /** `plan.put`, `get`, `list` and `delete`. */
 import { stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { z } from 'zod';
 import { AnswerError } from '../../core/answer-error.ts';
 import { formatDuration } from '../../core/durations.ts';
 import { commandFields } from '../../domain/commands.ts';
+import { sourcePathOf } from '../../domain/engine-config.ts';
 import { nameText, type Plan, planSchema } from '../../domain/plan.ts';
 import { policyOf } from '../../domain/policy.ts';
+import { repositoryPathOf } from '../../domain/repository-config.ts';
 import { command } from '../../nats/command-service.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { checkReached, checkRepository, repositoryOf } from '../places.ts';
@@ -88,21 +91,21 @@ async function refuseImpossible(plan: Plan, parts: AgentParts): Promise<void> {
       `plan ${plan.name}: placement: is missing, and ${living.length} agents live: ${living.join(', ')}`,
       `say where it runs, for example placement: { agent: ${living[0]} }`,
     );
-  await checkReached(parts.config, 'read', plan.engine.path);
+  const source = sourcePathOf(plan.engine);
+  if (source !== undefined) await checkReached(parts.config, 'read', source);
   await checkRepository(plan, parts.config);
 }
 
 async function warningsOf(plan: Plan, { config }: AgentParts): Promise<string[]> {
   const warnings: string[] = [];
-  const { path } = plan.engine;
-  const source = await stat(path).catch(() => undefined);
-  if (!source) warnings.push(`the path ${path} is not there now; a run fails with source-missing until it is`);
-  const repository = repositoryOf(plan, config);
-  const place =
-    (await stat(repository.path).catch(() => undefined)) ??
-    (await stat(dirnameOf(repository.path)).catch(() => undefined));
+  const path = sourcePathOf(plan.engine);
+  const source = path === undefined ? undefined : await stat(path).catch(() => undefined);
+  if (path !== undefined && !source)
+    warnings.push(`the path ${path} is not there now; a run fails with source-missing until it is`);
+  const repository = repositoryPathOf(repositoryOf(plan, config));
+  const place = repository === undefined ? undefined : await statOrParent(repository);
   if (source && place && source.dev === place.dev)
-    warnings.push(`the repository ${repository.path} is on the same disk as ${path}: a broken disk takes both`);
+    warnings.push(`the repository ${repository} is on the same disk as ${path}: a broken disk takes both`);
   const cancelGraceMs = policyOf(plan).deadlinesMs.cancelGrace ?? 0;
   if (cancelGraceMs > config.graceMs)
     warnings.push(
@@ -111,8 +114,9 @@ async function warningsOf(plan: Plan, { config }: AgentParts): Promise<string[]>
   return warnings;
 }
 
-function dirnameOf(path: string): string {
-  return path.replace(/\/[^/]*\/?$/, '') || '/';
+async function statOrParent(path: string) {
+  const there = await stat(path).catch(() => undefined);
+  return there ?? (await stat(dirname(path)).catch(() => undefined));
 }
 
 async function hangingOn(parts: AgentParts, plan: string, keepBackups: boolean): Promise<string[]> {

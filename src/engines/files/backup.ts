@@ -16,10 +16,10 @@ import { atRepository } from '../../repository/repository-failure.ts';
 import { openRunDirectory } from '../../repository/run-files.ts';
 import { salvagePacks } from '../../repository/salvage.ts';
 import { register } from '../../repository/writers.ts';
+import { verdictOf } from '../verdict.ts';
 import { type Base, openBase } from './base.ts';
 import type { EngineResultOf } from './events.ts';
 import type { JobOf } from './job.ts';
-import { verdictOf } from './outcome.ts';
 import type { ProgressMeter } from './progress-meter.ts';
 import { ReadCounters } from './read-messages.ts';
 import { ReadPool } from './read-pool.ts';
@@ -205,7 +205,7 @@ class Backup {
     const { files, bytes } = this.#manifest.totals;
     return {
       task: 'backup',
-      ...verdictOf(this.#job, { files, bytes }, this.#skipped.counts),
+      ...verdictOf({ ...this.#job, source: this.#job.source.path }, { files, bytes }, this.#skipped.counts),
       manifest,
       bytes,
       files,

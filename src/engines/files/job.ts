@@ -1,6 +1,6 @@
 /** A job of the engine process: what its starter writes into the job file, as JSON. */
 import { isId } from '../../core/ids.ts';
-import type { FilesEngineConfig } from '../../domain/plan.ts';
+import type { FilesEngineConfig } from '../../domain/engine-config.ts';
 import type { RunPolicy } from '../../domain/policy.ts';
 
 export type SourceConfig = Omit<FilesEngineConfig, 'type'>;

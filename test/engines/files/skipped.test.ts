@@ -20,11 +20,11 @@ import { backUp } from '../../../src/engines/files/backup.ts';
 import type { EngineResultOf } from '../../../src/engines/files/events.ts';
 import { FileReader } from '../../../src/engines/files/file-reader.ts';
 import type { JobOf } from '../../../src/engines/files/job.ts';
-import { verdictOf } from '../../../src/engines/files/outcome.ts';
 import { ProgressMeter } from '../../../src/engines/files/progress-meter.ts';
 import { ReadCounters } from '../../../src/engines/files/read-messages.ts';
 import { openSource } from '../../../src/engines/files/source.ts';
 import { type WalkOptions, walkSource } from '../../../src/engines/files/source-walk.ts';
+import { verdictOf } from '../../../src/engines/verdict.ts';
 import { bytePathOfText } from '../../../src/repository/byte-path.ts';
 import { backupJob, runJob, scratch } from './engine-process.ts';
 import { describeTree, isRoot, noise } from './trees.ts';
@@ -276,7 +276,11 @@ test('somebody who may not give files away gets their contents, and no setuid of
 });
 
 describe('the guard', () => {
-  const plan = { ...backupJob('p-1', '/source', '/repository'), guard: { minFiles: 2, maxShrinkPercent: 50 } };
+  const plan = {
+    ...backupJob('p-1', '/source', '/repository'),
+    source: '/source',
+    guard: { minFiles: 2, maxShrinkPercent: 50 },
+  };
   const none = { vanished: 0, changed: 0, unreadable: 0 };
 
   test.each([

@@ -1,7 +1,7 @@
 /** Whether what was backed up is the whole: `completed`, or `partial` with the reason, for people and for programs. */
-import type { Tolerance } from '../../domain/plan.ts';
-import type { Reason } from '../../domain/reasons.ts';
-import type { JobOf } from './job.ts';
+import type { Tolerance } from '../domain/plan.ts';
+import type { RunPolicy } from '../domain/policy.ts';
+import type { Reason } from '../domain/reasons.ts';
 
 export interface Verdict {
   outcome: 'completed' | 'partial';
@@ -10,9 +10,18 @@ export interface Verdict {
   hint: string | null;
 }
 
+export interface Expected {
+  /** The directory that was backed up, or what else people call the source by. */
+  source: string;
+  guard: RunPolicy['guard'];
+  tolerate: RunPolicy['tolerate'];
+  /** Counts of the last backup that completed; null where there is none. */
+  previous: { files: number; bytes: number } | null;
+}
+
 /** A source that shrank is the graver of the two, so it is the reason where both hold. */
 export function verdictOf(
-  { guard, previous, tolerate, source }: Pick<JobOf<'backup'>, 'guard' | 'previous' | 'tolerate' | 'source'>,
+  { guard, previous, tolerate, source }: Expected,
   found: { files: number; bytes: number },
   skipped: { vanished: number; changed: number; unreadable: number },
 ): Verdict {
@@ -21,7 +30,7 @@ export function verdictOf(
     return {
       outcome: 'partial',
       reason: 'source-shrunk',
-      message: `${source.path} ${shrunk}`,
+      message: `${source} ${shrunk}`,
       hint: 'check that the source is mounted and whole; if it is, the next plan may allow it by its guard',
     };
   const beyond = (['unreadable', 'changed', 'vanished'] as const).filter(why => isBeyond(tolerate[why], skipped[why]));
@@ -45,8 +54,8 @@ function isBeyond(tolerance: Tolerance, count: number): boolean {
 }
 
 function shrinkOf(
-  guard: JobOf<'backup'>['guard'],
-  previous: JobOf<'backup'>['previous'],
+  guard: Expected['guard'],
+  previous: Expected['previous'],
   found: { files: number; bytes: number },
 ): string | null {
   if (found.files < guard.minFiles) return `has ${found.files} files, the plan's guard asks for ${guard.minFiles}`;

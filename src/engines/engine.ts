@@ -1,0 +1,99 @@
+/**
+ * What an engine is to a run: one adapter a tool, and nothing else knows the tool.
+ *
+ * 1. An adapter keeps nothing between two calls: all that it needs is in the scope, which is durable, so a step can be
+ *    followed by an agent that did not start it. What it hears it may hear again, from the first line on.
+ * 2. How a step ended is told by its exit and by proof, never by the exit alone (`outcome`, then `prove`).
+ * 3. Whatever it calls beside its process is bounded: see `callHelper` of `src/runner`.
+ * 4. What it throws as expected is a FailureError; its code is the run's reason.
+ */
+import type { AgentConfig } from '../domain/agent-config.ts';
+import type { CatalogEntry, SlotContent } from '../domain/catalog.ts';
+import type { RepositoryConfig } from '../domain/repository-config.ts';
+import type { Progress, RunContext, TransferOutput } from '../domain/run.ts';
+import type { EngineEnd } from '../runner/engine-process.ts';
+import type { RunDirectory } from '../runner/run-directory.ts';
+
+/** What an adapter is told of the run that it works for. */
+export interface EngineScope {
+  run: RunContext;
+  /** Changes with each attempt and each resumption; a helper call carries it as its token. */
+  key: string;
+  repository: RepositoryConfig;
+  config: AgentConfig;
+  /** The run's own directory, which is there: job files, lists, configuration. It goes when the run is over. */
+  directory: RunDirectory;
+  /** What is known of the backup that a restore or a verify works on. Waits for NATS; rejects where there is none. */
+  backup: () => Promise<CatalogEntry>;
+  /** Counts of the plan's last complete backup; null where there is none. Waits for NATS. */
+  previous: () => Promise<{ files: number; bytes: number } | null>;
+}
+
+/** One process of an engine, and what its words mean. */
+export interface EngineStep<Output> {
+  /** Writes what the process reads, and says how it is started. Not asked where a process is followed. */
+  order: () => Promise<EngineOrder>;
+  /** Takes a line of its stdout; says how far it is where the line tells. */
+  hear?: (line: string) => Progress | undefined;
+  /** The same for its stderr, which is followed only where this is given. */
+  hearError?: (line: string) => Progress | undefined;
+  /** What its end means, once every line was heard. Throws a FailureError. */
+  outcome: (end: StepEnd) => Output | Promise<Output>;
+}
+
+/** What an engine does at once, or in a process of its own. */
+export type Work<Output> = EngineStep<Output> | Promise<Output | EngineStep<Output>>;
+
+/** True for a process that is still to be run. */
+export function isStep<Output>(work: Output | EngineStep<Output>): work is EngineStep<Output> {
+  return typeof work === 'object' && work !== null && 'order' in work && 'outcome' in work;
+}
+
+export interface EngineOrder {
+  command: string;
+  args: readonly string[];
+  /** Variables beyond the allowlist. */
+  env?: Readonly<Record<string, string>>;
+  /** The user that it runs as; the agent's own unless given. */
+  user?: string;
+}
+
+export interface StepEnd extends EngineEnd {
+  /** The end of what it said on stderr, for people. */
+  stderrTail: string;
+}
+
+/** One finding of `reeve check`. */
+export interface Check {
+  name: string;
+  ok: boolean;
+  message: string;
+  hint: string;
+}
+
+export interface Engine {
+  /** It goes on where an attempt before it stopped, so `onDrain: suspend` loses nothing. */
+  isResumable: boolean;
+  /** The polite signal for its processes. */
+  stopSignal: NodeJS.Signals;
+  /** Who keeps the commit slot: the repository, by `commit` and `void`, or the catalog. */
+  slot: 'catalog' | RepositorySlot;
+  /** What must be there before its process starts, such as a snapshot. Asked again, it must find what it made. */
+  prepare?: (scope: EngineScope, signal: AbortSignal) => Promise<void>;
+  /** The process that does the run's task. */
+  transfer: (scope: EngineScope) => EngineStep<TransferOutput>;
+  /** Proves that what a backup stored is whole; rejects with `proof-missing` or `data-corrupt`. */
+  prove: (scope: EngineScope, signal: AbortSignal) => Work<void>;
+  /** Releases what `prepare` made, whatever became of the run. Resolves with what had to be left, and why. */
+  release?: (scope: EngineScope, signal: AbortSignal) => Promise<string[]>;
+  /** Removes what a backup stored that will never be committed, and what was temporary; as `release`. */
+  discard: (scope: EngineScope, signal: AbortSignal) => Work<string[]>;
+  /** Looks before the night whether a run could work: the tool, the login, the source, the repository, room. */
+  check: (scope: EngineScope, signal: AbortSignal) => Promise<Check[]>;
+}
+
+/** A commit slot in the repository itself; both resolve with what the slot says for good. */
+export interface RepositorySlot {
+  commit: (scope: EngineScope, manifest: string, outcome: 'completed' | 'partial') => Work<SlotContent>;
+  void: (scope: EngineScope, epoch: number) => Work<SlotContent>;
+}

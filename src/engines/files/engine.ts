@@ -1,0 +1,142 @@
+/** The built-in engine as a run sees it: a job file, a process of ours that does it, and its last word. */
+import { access } from 'node:fs/promises';
+import { FailureError } from '../../core/failure.ts';
+import type { FilesEngineConfig } from '../../domain/engine-config.ts';
+import type { RunResult, TransferOutput } from '../../domain/run.ts';
+import { runDirectory } from '../../repository/repository.ts';
+import type { Engine, EngineScope, EngineStep } from '../engine.ts';
+import { endedWithout, permanent } from '../failures.ts';
+import { checkPlaces } from '../place-checks.ts';
+import { engineCommand, engineVariables } from './command.ts';
+import type { EngineEvent, EngineResultOf } from './events.ts';
+import type { Job, JobOf } from './job.ts';
+
+const noneSkipped = { count: 0, first: [], path: null };
+
+export const filesEngine: Engine = {
+  isResumable: true,
+  stopSignal: 'SIGTERM',
+  slot: {
+    commit: (scope, manifest, outcome) => {
+      const job = { task: 'commit' as const, run: scope.run.id, repository: pathOf(scope), manifest, outcome };
+      return jobStep(scope, job, ({ slot }) => slot);
+    },
+    void: (scope, epoch) => {
+      const job = { task: 'void' as const, run: scope.run.id, repository: pathOf(scope), epoch };
+      return jobStep(scope, job, ({ slot }) => slot);
+    },
+  },
+  transfer: scope => {
+    const { task } = scope.run;
+    if (task === 'backup') return jobStep(scope, () => backupJob(scope), backupOutput);
+    const repository = pathOf(scope);
+    const { backup, to, include } = restoreOf(scope);
+    if (task === 'restore') return jobStep(scope, { task, repository, backup, to, include }, restoreOutput);
+    return jobStep(scope, { task: 'verify', repository, backup }, result => verifyOutput(backup, result));
+  },
+  prove: async ({ run }) => {
+    if (run.result.manifest !== null) return;
+    const message = 'the engine ended without a manifest';
+    throw permanent('proof-missing', message, 'look at its log; the next run starts anew');
+  },
+  discard,
+  check: checkPlaces,
+};
+
+async function backupJob({ run, config, previous, repository }: EngineScope): Promise<JobOf<'backup'>> {
+  const { type: _, ...source } = run.document.engine as FilesEngineConfig;
+  const { bytesPerSecond, runs } = config.limits;
+  return {
+    task: 'backup',
+    run: run.id,
+    plan: run.plan,
+    source,
+    repository: pathOf({ repository }),
+    excludeDirs: [config.data],
+    tolerate: run.policy.tolerate,
+    guard: run.policy.guard,
+    previous: await previous(),
+    rescan: run.rescan,
+    // Each run has its share, so that as many as may run at once keep to the limit together.
+    ...(bytesPerSecond !== null && { bytesPerSecond: Math.max(1, Math.floor(bytesPerSecond / runs)) }),
+  };
+}
+
+function restoreOf({ run }: EngineScope) {
+  if (run.restore) return run.restore;
+  throw permanent('engine-failed', `${run.task} ${run.id} names no backup`, '');
+}
+
+function backupOutput(staged: EngineResultOf<'backup'>): TransferOutput {
+  const { outcome, reason, message, hint, bytes, files, bytesStored, manifest, skipped } = staged;
+  return { outcome, reason, message, hint, result: { bytes, files, bytesStored, position: null, manifest }, skipped };
+}
+
+function restoreOutput(done: EngineResultOf<'restore'>): TransferOutput {
+  return { outcome: 'completed', reason: null, result: resultOf(done), skipped: noneSkipped };
+}
+
+function verifyOutput(backup: string, checked: EngineResultOf<'verify'>): TransferOutput {
+  const result = resultOf(checked);
+  const { count } = checked.damaged;
+  if (count === 0) return { outcome: 'completed', reason: null, result, skipped: noneSkipped };
+  const message = `${count} chunks of backup ${backup} are damaged or missing`;
+  const hint = 'restore what you can from another backup; the next backup stores what it finds missing';
+  return { outcome: 'failed', reason: 'data-corrupt', message, hint, result, skipped: noneSkipped };
+}
+
+function resultOf({ bytes, files }: { bytes: number; files: number }): RunResult {
+  return { bytes, files, bytesStored: null, position: null, manifest: null };
+}
+
+/** Deciding the slot removed what was temporary, unless that failed or the slot could not be decided. */
+async function discard(scope: EngineScope): Promise<string[] | EngineStep<string[]>> {
+  const repository = pathOf(scope);
+  const { id } = scope.run;
+  const isLeft = await access(runDirectory({ path: repository, id: '' }, id)).then(
+    () => true,
+    () => false,
+  );
+  return isLeft ? jobStep(scope, { task: 'discard', run: id, repository }, () => []) : [];
+}
+
+function pathOf({ repository }: Pick<EngineScope, 'repository'>): string {
+  if (repository.type !== 'files') throw new Error(`the engine files has no repository of type ${repository.type}`);
+  return repository.path;
+}
+
+/** One job of the engine process, and what becomes of its result. */
+export function jobStep<Task extends Job['task'], Output>(
+  { directory }: Pick<EngineScope, 'directory'>,
+  job: JobOf<Task> | (() => Promise<JobOf<Task>>),
+  outputOf: (result: EngineResultOf<Task>) => Output,
+): EngineStep<Output> {
+  let last: Exclude<EngineEvent, { type: 'progress' }> | undefined;
+  return {
+    order: async () => {
+      const asked = typeof job === 'function' ? await job() : job;
+      const [command, ...args] = engineCommand(await directory.writeJob(asked));
+      return { command, args, env: engineVariables(asked.task) };
+    },
+    hear: line => {
+      const event = eventOf(line);
+      if (event?.type === 'progress') return event.progress;
+      if (event) last = event;
+      return undefined;
+    },
+    outcome: end => {
+      if (last?.type === 'failure') throw new FailureError(last.failure);
+      if (last && end.code === 0) return outputOf(last.result as EngineResultOf<Task>);
+      throw endedWithout(end);
+    },
+  };
+}
+
+/** A line that is no event of ours is passed over: the outcome is told by the exit and the proof. */
+function eventOf(line: string): EngineEvent | undefined {
+  try {
+    return JSON.parse(line) as EngineEvent;
+  } catch {
+    return undefined;
+  }
+}
