@@ -26,6 +26,7 @@ import type { AgentParts } from './agent-parts.ts';
 import { type Cluster, joinCluster } from './cluster.ts';
 import { commandTable } from './command-table.ts';
 import { EngineRuns } from './engine-runs.ts';
+import { closingMs, drainGraceMs } from './grace.ts';
 import { speaks } from './responsibility.ts';
 import { offeredKinds, runDefinitions } from './run-definitions.ts';
 import { Turns } from './turns.ts';
@@ -39,9 +40,6 @@ export interface AgentOptions {
   /** Told why the start has to wait: NATS is away, or its storage is not ready. */
   waiting: (cause: Error) => void;
 }
-
-/** What is kept of the grace for what comes after the drain: the last writes, the lease, the link. */
-const closingMs = 3_000;
 
 /**
  * Starts an agent; resolves when it runs. Rejects with an AnswerError `conflict` where its name is taken, and with the
@@ -171,7 +169,7 @@ export class Agent {
       at: this.#now(),
     });
     runtime.define(this.#definition(), this.#control);
-    const self = { incarnation: owner.incarnation, host: owner.host, graceMs: Math.max(0, config.graceMs - closingMs) };
+    const self = { incarnation: owner.incarnation, host: owner.host, graceMs: drainGraceMs(config) };
     const stored = await store.read('agent', config.name);
     if (stored) {
       await runtime.adopt(stored);

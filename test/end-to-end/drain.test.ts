@@ -19,6 +19,9 @@ test('SIGTERM ends an agent with 0, suspends its backup, leaves no process, and 
   await world.plan('docs');
   const id = await world.start('docs');
   await world.moving(id);
+  const { actors } = await world.ask('agent.drain', { agent: agent.name, dryRun: true });
+  expect(actors).toEqual([{ kind: 'backup', id, would: 'suspend', takesMs: 11_000 }]);
+  expect((await world.record(id)).state).toBe('transferring');
   const { status, tookMs, stderr } = await agent.terminate();
   tellMeasured('SIGTERM with a backup running, to the exit', tookMs);
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });

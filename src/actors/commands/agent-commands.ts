@@ -4,20 +4,25 @@ import { commandFields } from '../../domain/commands.ts';
 import { nameText } from '../../domain/plan.ts';
 import { type AnyCommand, command } from '../../nats/command-service.ts';
 import type { AgentParts } from '../agent-parts.ts';
+import { drainForecast, type ForecastRow } from '../drain-forecast.ts';
+import { drainGraceMs } from '../grace.ts';
 import { agentAway, unknownAgent } from '../responsibility.ts';
 import { unknownKind } from './lookups.ts';
+import { recordsOf } from './records.ts';
 import { tellActor } from './tell-actor.ts';
 
 const { note, requestId } = commandFields;
+const dryRun = z.boolean().optional();
 
 export function agentCommands(parts: AgentParts): Record<string, AnyCommand> {
   const { membership, runtime } = parts;
   const drains = (['drain', 'undrain', 'shutdown'] as const).map(verb => [
     `agent.${verb}`,
     command({
-      schema: z.strictObject({ agent: nameText, note, requestId }),
-      handle: async ({ agent, ...said }) => {
+      schema: z.strictObject({ agent: nameText, note, requestId, ...(verb !== 'undrain' && { dryRun }) }),
+      handle: async ({ agent, dryRun: isDryRun, ...said }) => {
         await refuseAbsent(parts, agent);
+        if (isDryRun) return { actors: await forecastOf(parts, agent) };
         return await tellActor(parts, 'agent', agent, { type: `agent.${verb}`, ...said });
       },
     }),
@@ -63,6 +68,17 @@ export function agentCommands(parts: AgentParts): Record<string, AnyCommand> {
       },
     }),
   };
+}
+
+/** What a drain of that agent would do to each run that it has. */
+async function forecastOf({ store, runtime, clock, config }: AgentParts, agent: string): Promise<ForecastRow[]> {
+  const graceMs = Number((await store.read('agent', agent))?.record.context.graceMs ?? drainGraceMs(config));
+  const records = (await recordsOf(store)).map(({ record }) => record);
+  const running = records.filter(({ final, owner, kind }) => !final && owner?.agent === agent && kind !== 'agent');
+  return running.flatMap(record => {
+    const definition = runtime.definition(record.kind);
+    return definition ? [drainForecast(record, definition, clock.now(), graceMs)] : [];
+  });
 }
 
 /** A command that an absent agent found in its mailbox when it comes back would be a surprise then. */
