@@ -1,0 +1,33 @@
+/** What a backup begins with: the chunks that the repository has, what an earlier attempt of its run left included. */
+import { ChunkSet } from '../../repository/chunk-set.ts';
+import { chunksOf } from '../../repository/frame.ts';
+import { listPacks } from '../../repository/pack-list.ts';
+import type { Repository } from '../../repository/repository.ts';
+import { atRepository } from '../../repository/repository-failure.ts';
+import { openRunDirectory } from '../../repository/run-files.ts';
+import { salvagePacks } from '../../repository/salvage.ts';
+import { register } from '../../repository/writers.ts';
+import { type Base, openBase } from './base.ts';
+import type { JobOf } from './job.ts';
+
+export interface Stock {
+  repository: Repository;
+  /** The run's own, for what it writes. */
+  directory: string;
+  known: ChunkSet;
+  /** The backup before this one; undefined where there is none, or where all is to be read. */
+  base: Base | undefined;
+}
+
+export async function takeStock(job: JobOf<'backup'>, repository: Repository, signal: AbortSignal): Promise<Stock> {
+  return atRepository(repository.path, async () => {
+    await register(repository, job.run); // before it counts on anything that is there
+    const known = new ChunkSet();
+    for await (const pack of listPacks(repository))
+      for (const { head } of pack.frames) for (const { sha256 } of chunksOf(head)) known.add(sha256);
+    const directory = await openRunDirectory(repository, job.run, () => salvagePacks(repository, job.run, known));
+    const of = { plan: job.plan, source: job.source.path };
+    const base = job.rescan ? undefined : await openBase(repository, of, known, signal);
+    return { repository, directory, known, base };
+  });
+}
