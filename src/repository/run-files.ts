@@ -3,13 +3,16 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readSlot } from './commit-slot.ts';
 import { syncDirectory } from './durable-file.ts';
+import { notesName } from './pack-notes.ts';
 import { ensureDirectory, manifestPath, type Repository, runDirectory, skippedPath } from './repository.ts';
 import { atRepository, errorCode } from './repository-failure.ts';
 import { leaveRegister } from './writers.ts';
 
+const kept = new Set(['staged', notesName]);
+
 /**
  * Makes a run's directory, or empties the one that an earlier attempt left, once `salvage` took from it what it can; its
- * marks of staged manifests stay.
+ * marks of staged manifests stay, and what it noted of its packs.
  */
 export async function openRunDirectory(
   repository: Repository,
@@ -21,7 +24,7 @@ export async function openRunDirectory(
     await ensureDirectory(directory);
     await salvage();
     for (const name of await readdir(directory))
-      if (name !== 'staged') await rm(join(directory, name), { recursive: true, force: true });
+      if (!kept.has(name)) await rm(join(directory, name), { recursive: true, force: true });
     return directory;
   });
 }

@@ -12,6 +12,7 @@ import { indexPacks } from '../../repository/pack-list.ts';
 import { openOrCreateRepository, type Repository, skippedPath } from '../../repository/repository.ts';
 import { atRepository } from '../../repository/repository-failure.ts';
 import { openRunDirectory } from '../../repository/run-files.ts';
+import { Companions } from './companions.ts';
 import type { EngineResultOf } from './events.ts';
 import type { JobOf } from './job.ts';
 import { verdictOf } from './outcome.ts';
@@ -71,6 +72,7 @@ class Backup {
   readonly #options: BackupOptions;
   readonly #startedAt = new Date().toISOString();
   readonly #counters = new ReadCounters();
+  readonly #companions: Companions;
   readonly #pool: ReadPool;
   readonly #manifest: ManifestWriter;
   readonly #skipped: SkippedList;
@@ -81,6 +83,7 @@ class Backup {
     const { job, source, meter } = options;
     const { repository, directory, known, base } = options.stock;
     const { root } = source;
+    this.#companions = new Companions({ ...options.stock, run: job.run, counters: this.#counters });
     const shared = { known: known.memory, counters: this.#counters.memory };
     this.#pool = new ReadPool({ repository, run: job.run, root, ...shared }, job.bytesPerSecond ?? 0);
     this.#manifest = new ManifestWriter(repository, job.run);
@@ -98,6 +101,7 @@ class Backup {
     const stop = () => this.#counters.stop();
     signal.addEventListener('abort', stop);
     if (signal.aborted) stop();
+    this.#companions.begin();
     try {
       await Promise.race([this.#walk(walk), this.#pool.failed, abortOf(signal)]);
       return await this.#stage();
@@ -121,6 +125,7 @@ class Backup {
 
   /** Undecided runs stay registered: what they stored must stay too, for they may go on. */
   async close(): Promise<void> {
+    this.#companions.close();
     await this.#pool.close();
     await this.#options.stock.base?.close();
     await this.#manifest.abandon();

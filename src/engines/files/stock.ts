@@ -2,6 +2,7 @@
 import { ChunkSet } from '../../repository/chunk-set.ts';
 import { chunksOf } from '../../repository/frame.ts';
 import { listPacks } from '../../repository/pack-list.ts';
+import { OtherWriters } from '../../repository/pack-notes.ts';
 import type { Repository } from '../../repository/repository.ts';
 import { atRepository } from '../../repository/repository-failure.ts';
 import { openRunDirectory } from '../../repository/run-files.ts';
@@ -15,19 +16,27 @@ export interface Stock {
   /** The run's own, for what it writes. */
   directory: string;
   known: ChunkSet;
+  others: OtherWriters;
   /** The backup before this one; undefined where there is none, or where all is to be read. */
   base: Base | undefined;
 }
 
 export async function takeStock(job: JobOf<'backup'>, repository: Repository, signal: AbortSignal): Promise<Stock> {
-  return atRepository(repository.path, async () => {
-    await register(repository, job.run); // before it counts on anything that is there
-    const known = new ChunkSet();
-    for await (const pack of listPacks(repository))
-      for (const { head } of pack.frames) for (const { sha256 } of chunksOf(head)) known.add(sha256);
-    const directory = await openRunDirectory(repository, job.run, () => salvagePacks(repository, job.run, known));
-    const of = { plan: job.plan, source: job.source.path };
-    const base = job.rescan ? undefined : await openBase(repository, of, known, signal);
-    return { repository, directory, known, base };
-  });
+  const others = new OtherWriters(repository, job.run);
+  try {
+    return await atRepository(repository.path, async () => {
+      await register(repository, job.run); // before it counts on anything that is there
+      others.look(); // what they have named by now is listed next
+      const known = new ChunkSet();
+      for await (const pack of listPacks(repository))
+        for (const { head } of pack.frames) for (const { sha256 } of chunksOf(head)) known.add(sha256);
+      const directory = await openRunDirectory(repository, job.run, () => salvagePacks(repository, job.run, known));
+      const of = { plan: job.plan, source: job.source.path };
+      const base = job.rescan ? undefined : await openBase(repository, of, known, signal);
+      return { repository, directory, known, others, base };
+    });
+  } catch (error) {
+    others.close();
+    throw error;
+  }
 }
