@@ -8,21 +8,21 @@ import { ensureDirectory, manifestPath, type Repository, runDirectory, skippedPa
 import { atRepository, errorCode } from './repository-failure.ts';
 import { leaveRegister } from './writers.ts';
 
-const kept = new Set(['staged', notesName]);
+const keptAlways = ['staged', notesName];
 
 /**
  * Makes a run's directory, or empties the one that an earlier attempt left, once `salvage` took from it what it can; its
- * marks of staged manifests stay, and what it noted of its packs.
+ * marks of staged manifests stay, what it noted of its packs, and the names that `salvage` answers.
  */
 export async function openRunDirectory(
   repository: Repository,
   run: string,
-  salvage: () => Promise<unknown> = async () => undefined,
+  salvage: (directory: string) => Promise<readonly string[]> = async () => [],
 ): Promise<string> {
   return atRepository(repository.path, async () => {
     const directory = runDirectory(repository, run);
     await ensureDirectory(directory);
-    await salvage();
+    const kept = new Set([...keptAlways, ...(await salvage(directory))]);
     for (const name of await readdir(directory))
       if (!kept.has(name)) await rm(join(directory, name), { recursive: true, force: true });
     return directory;

@@ -13,6 +13,7 @@ import { openOrCreateRepository, type Repository, skippedPath } from '../../repo
 import { atRepository } from '../../repository/repository-failure.ts';
 import { openRunDirectory } from '../../repository/run-files.ts';
 import { Companions } from './companions.ts';
+import { eitherOf } from './earlier-attempt.ts';
 import type { EngineResultOf } from './events.ts';
 import type { JobOf } from './job.ts';
 import { verdictOf } from './outcome.ts';
@@ -81,13 +82,14 @@ class Backup {
   constructor(options: BackupOptions) {
     this.#options = options;
     const { job, source, meter } = options;
-    const { repository, directory, known, base } = options.stock;
+    const { repository, known, attempt } = options.stock;
+    const base = eitherOf(attempt.base, options.stock.base);
     const { root } = source;
     this.#companions = new Companions({ ...options.stock, run: job.run, counters: this.#counters });
     const shared = { known: known.memory, counters: this.#counters.memory };
     this.#pool = new ReadPool({ repository, run: job.run, root, ...shared }, job.bytesPerSecond ?? 0);
     this.#manifest = new ManifestWriter(repository, job.run);
-    this.#skipped = new SkippedList(join(directory, 'skipped'));
+    this.#skipped = new SkippedList(join(attempt.directory, 'skipped'));
     const leaveOut = this.#skipped.add.bind(this.#skipped);
     this.#tree = new TreeWriter({ root, pool: this.#pool, base, manifest: this.#manifest, leaveOut, meter });
   }
@@ -106,16 +108,21 @@ class Backup {
       await Promise.race([this.#walk(walk), this.#pool.failed, abortOf(signal)]);
       return await this.#stage();
     } catch (error) {
-      // What is read already is kept for the next attempt.
-      if (signal.aborted) await this.#pool.end('keep').catch(() => undefined);
       // On a full disk the room is needed to say how the run ended; packs that have their names stay.
-      else if (isFull(error)) await this.#dropDrafts();
+      if (isFull(error)) await this.#dropDrafts();
+      else await this.#keep();
       throw error;
     } finally {
       signal.removeEventListener('abort', stop);
       counting.abort();
       await counted;
     }
+  }
+
+  /** What is read already, for the next attempt. */
+  async #keep(): Promise<void> {
+    if (this.#options.signal.aborted) await this.#pool.end('keep').catch(() => undefined);
+    await this.#manifest.keep().catch(() => undefined);
   }
 
   async #dropDrafts(): Promise<void> {
@@ -127,6 +134,7 @@ class Backup {
   async close(): Promise<void> {
     this.#companions.close();
     await this.#pool.close();
+    await this.#options.stock.attempt.base?.close();
     await this.#options.stock.base?.close();
     await this.#manifest.abandon();
     this.#skipped.abandon();
@@ -147,7 +155,8 @@ class Backup {
   /** The last backup's totals are near enough to know how much is left; without one the source is counted. */
   async #count(walk: WalkOptions): Promise<void> {
     const { stock, meter } = this.#options;
-    if (stock.base) meter.totals = { ...stock.base.header.totals };
+    const header = stock.base?.header;
+    if (header) meter.totals = { ...header.totals };
     else await countSource(walk, meter);
   }
 

@@ -5,18 +5,16 @@ import { listPacks } from '../../repository/pack-list.ts';
 import { OtherWriters } from '../../repository/pack-notes.ts';
 import type { Repository } from '../../repository/repository.ts';
 import { atRepository } from '../../repository/repository-failure.ts';
-import { openRunDirectory } from '../../repository/run-files.ts';
-import { salvagePacks } from '../../repository/salvage.ts';
 import { register } from '../../repository/writers.ts';
 import { type Base, openBase } from './base.ts';
+import { type EarlierAttempt, openEarlierAttempt } from './earlier-attempt.ts';
 import type { JobOf } from './job.ts';
 
 export interface Stock {
   repository: Repository;
-  /** The run's own, for what it writes. */
-  directory: string;
   known: ChunkSet;
   others: OtherWriters;
+  attempt: EarlierAttempt;
   /** The backup before this one; undefined where there is none, or where all is to be read. */
   base: Base | undefined;
 }
@@ -30,10 +28,10 @@ export async function takeStock(job: JobOf<'backup'>, repository: Repository, si
       const known = new ChunkSet();
       for await (const pack of listPacks(repository))
         for (const { head } of pack.frames) for (const { sha256 } of chunksOf(head)) known.add(sha256);
-      const directory = await openRunDirectory(repository, job.run, () => salvagePacks(repository, job.run, known));
+      const attempt = await openEarlierAttempt(repository, job.run, known, signal);
       const of = { plan: job.plan, source: job.source.path };
       const base = job.rescan ? undefined : await openBase(repository, of, known, signal);
-      return { repository, directory, known, others, base };
+      return { repository, known, others, attempt, base };
     });
   } catch (error) {
     others.close();
