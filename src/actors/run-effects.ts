@@ -181,7 +181,8 @@ async function verdictOf(
   const result = resultOf(checked);
   if (checked.damaged.count > 0) {
     const message = `${checked.damaged.count} chunks of backup ${backup} are damaged or missing`;
-    const hint = 'restore what you can from another backup; the next backup stores what it finds missing';
+    const hint =
+      'restore what you can from another backup; the next backup stores again what its source still has of them';
     return { outcome: 'failed', reason: 'data-corrupt', message, hint, result, skipped: noneSkipped };
   }
   const verifiedAt = new Date(clock.now()).toISOString();

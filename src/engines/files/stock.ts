@@ -1,5 +1,6 @@
 /** What a backup begins with: the chunks that the repository has, what an earlier attempt of its run left included. */
 import { ChunkSet } from '../../repository/chunk-set.ts';
+import { damagedPacks } from '../../repository/damaged-packs.ts';
 import { chunksOf } from '../../repository/frame.ts';
 import { listPacks } from '../../repository/pack-list.ts';
 import { OtherWriters } from '../../repository/pack-notes.ts';
@@ -26,8 +27,11 @@ export async function takeStock(job: JobOf<'backup'>, repository: Repository, si
       await register(repository, job.run); // before it counts on anything that is there
       others.look(); // what they have named by now is listed next
       const known = new ChunkSet();
-      for await (const pack of listPacks(repository))
+      const damaged = await damagedPacks(repository);
+      for await (const pack of listPacks(repository)) {
+        if (damaged.has(pack.id)) continue;
         for (const { head } of pack.frames) for (const { sha256 } of chunksOf(head)) known.add(sha256);
+      }
       const attempt = await openEarlierAttempt(repository, job.run, known, signal);
       const of = { plan: job.plan, source: job.source.path };
       const base = job.rescan ? undefined : await openBase(repository, of, known, signal);
