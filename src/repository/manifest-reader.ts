@@ -91,7 +91,8 @@ async function locateHeader(
   }
 }
 
-async function* linesOf(body: AsyncIterable<Buffer>): AsyncGenerator<string> {
+/** The lines of a body's text. Rejects where the last one is cut short, or one is too long. */
+export async function* linesOf(body: AsyncIterable<Buffer>): AsyncGenerator<string> {
   let rest: Buffer[] = [];
   let restBytes = 0;
   for await (let part of body) {

@@ -1,21 +1,25 @@
 /**
  * Writes a manifest as the walk goes, never holding more than a line of it, and stages it: first the body in the run's
  * directory, then, since the header with the totals stands in front, the whole file under its hash. What is staged is
- * complete and durable, and yet no backup until the commit slot names it.
+ * complete and durable, and yet no backup until the commit slot names it. What is not staged can be kept for the run's next
+ * attempt (manifest-draft.ts).
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream, type WriteStream } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { createZstdCompress } from 'node:zlib';
+import { constants, createZstdCompress } from 'node:zlib';
 import { failpoint } from '../core/failpoint.ts';
 import { directoryMode, fileMode, syncDirectory, writeSynced } from './durable-file.ts';
 import { lineOf, type ManifestHeader, type ManifestLine, manifestFormat, type Totals } from './manifest.ts';
+import { marking, removeDraft } from './manifest-draft.ts';
 import { manifestPath, type Repository, runDirectory, skippedPath } from './repository.ts';
 import { atRepository, repositoryError } from './repository-failure.ts';
 
 const linesAtOnce = 32 * 1024;
+/** So much content of files may be in lines that are not in the draft yet: a killed run reads it once more. */
+const contentAtOnce = 8 * 1024 * 1024;
 
 export class ManifestWriter {
   readonly totals: Totals = { files: 0, directories: 0, bytes: 0 };
@@ -27,6 +31,9 @@ export class ManifestWriter {
   readonly #written: Promise<void>;
   /** What is written next, many lines at once. */
   #lines = '';
+  /** Bytes of the files whose lines are not in the draft for sure. */
+  #content = 0;
+  #isKept = false;
 
   /** The run's directory must be there. */
   constructor(repository: Repository, run: string) {
@@ -35,22 +42,29 @@ export class ManifestWriter {
     this.#draft = join(this.#directory, `manifest-${randomBytes(6).toString('hex')}`);
     this.#file = createWriteStream(`${this.#draft}.body`, { flags: 'wx', mode: fileMode });
     // A pipeline, for it ends both when one of them fails or is given up; a bare pipe would leave the file waiting.
-    this.#written = pipeline(this.#packer, this.#file);
+    this.#written = pipeline(this.#packer, marking(this.#draft), this.#file);
     // Heard where it is awaited; until then a failed write must not end the process.
     this.#written.catch(() => undefined);
   }
 
   /** Answers a promise only where there is no room for more: it resolves once there is. */
   add(line: ManifestLine): Promise<void> | undefined {
+    if (this.#isKept) throw new Error('the manifest was given up');
+    const isDue = 'path' in line && this.#content >= contentAtOnce;
+    if (isDue) this.#content = 0;
     if (line.type === 'directory') this.totals.directories += 1;
     else if ('path' in line) this.totals.files += 1;
-    if (line.type === 'file') this.totals.bytes += line.size;
+    if (line.type === 'file') {
+      this.totals.bytes += line.size;
+      this.#content += line.size;
+    }
     this.#lines += lineOf(line);
-    if (line.type !== 'footer' && this.#lines.length < linesAtOnce) return undefined;
-    return this.#flush();
+    if (line.type !== 'footer' && this.#lines.length < linesAtOnce && !isDue) return undefined;
+    return this.#flush(isDue);
   }
 
-  async #flush(): Promise<void> {
+  /** Hands the lines on, `through` to the draft where they are not to wait for more. */
+  async #flush(through: boolean): Promise<void> {
     const lines = this.#lines;
     this.#lines = '';
     if (!this.#packer.destroyed && !this.#packer.write(lines))
@@ -62,6 +76,7 @@ export class ManifestWriter {
         this.#packer.on('drain', over).on('close', over);
       });
     if (this.#packer.destroyed) await this.#fail();
+    if (through) this.#packer.flush(constants.ZSTD_e_flush);
   }
 
   /**
@@ -85,19 +100,26 @@ export class ManifestWriter {
       await markStaged(this.#directory, sha256);
       if (skippedDraft !== null) await rename(skippedDraft, skippedPath(this.#repository, sha256));
       await rename(this.#draft, manifestPath(this.#repository, sha256));
-      await rm(`${this.#draft}.body`, { force: true });
+      await removeDraft(this.#draft);
       await syncDirectory(join(this.#repository.path, 'manifests'));
       failpoint('manifest.staged');
       return sha256;
     });
   }
 
-  /** Gives the manifest up; may be called at any time, also after `stage`. */
+  /** Leaves what was added where the run's next attempt finds it. Nothing can be added any more. */
+  async keep(): Promise<void> {
+    this.#isKept = true;
+    if (!this.#packer.writableEnded) this.#packer.end(this.#lines);
+    await this.#written;
+  }
+
+  /** Gives the manifest up, but for what is kept; may be called at any time, also after `stage`. */
   async abandon(): Promise<void> {
     this.#packer.destroy();
     this.#file.destroy();
     await this.#written.catch(() => undefined);
-    await rm(`${this.#draft}.body`, { force: true });
+    if (!this.#isKept) await removeDraft(this.#draft);
     await rm(this.#draft, { force: true });
   }
 

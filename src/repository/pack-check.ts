@@ -46,7 +46,7 @@ export interface CheckedPacks {
 }
 
 const hint =
-  'put back that file from a copy of the repository; without one, restore what you still need from it, then move it away: the next backup stores again what its source still has';
+  'put back that file from a copy of the repository; without one, make an empty file of the same name with ".damaged" behind it, and leave both: the next backup stores again what its source still has';
 
 export async function checkPacks(options: PackCheckOptions): Promise<CheckedPacks> {
   const { repository, report, needed, onlyNeeded, signal } = options;

@@ -10,6 +10,7 @@ import { failpoint } from '../core/failpoint.ts';
 import { directoryMode, fileMode, syncDirectory } from './durable-file.ts';
 import { encodeHead, type SealedFrame } from './frame.ts';
 import { encodePackHead, encodePackTail, type PlacedFrame } from './pack.ts';
+import { notePack, type PackNote } from './pack-notes.ts';
 import { packPath, type Repository, runDirectory } from './repository.ts';
 
 const syncData = promisify(fdatasync);
@@ -18,10 +19,14 @@ const syncAll = promisify(fsync);
 /** Drafts in a run's directory are named by this and their id. */
 export const draftPrefix = 'pack-';
 
+export const draftPath = (repository: Repository, run: string, id: string): string =>
+  join(runDirectory(repository, run), `${draftPrefix}${id}`);
+
 export class PackDraft {
   readonly id = randomBytes(16).toString('hex');
   bytes: number;
   readonly #repository: Repository;
+  readonly #run: string;
   readonly #path: string;
   readonly #file: number;
   #isOpen = true;
@@ -30,7 +35,8 @@ export class PackDraft {
   /** The run's directory must be there. */
   constructor(repository: Repository, run: string) {
     this.#repository = repository;
-    this.#path = join(runDirectory(repository, run), `${draftPrefix}${this.id}`);
+    this.#run = run;
+    this.#path = draftPath(repository, run, this.id);
     this.#file = openSync(this.#path, 'wx', fileMode);
     const head = encodePackHead(this.id);
     writeAll(this.#file, head, 0);
@@ -67,6 +73,7 @@ export class PackDraft {
     const tail = encodePackTail(this.id, this.#frames);
     try {
       writeAll(this.#file, tail, this.bytes);
+      this.#note('whole');
       await syncAll(this.#file);
     } finally {
       this.abandon();
@@ -78,6 +85,11 @@ export class PackDraft {
     renameSync(this.#path, path);
     failpoint('pack.after-rename');
     await syncDirectory(dirname(path));
+    this.#note('named');
+  }
+
+  #note(is: PackNote['is']): void {
+    notePack(this.#repository, { run: this.#run, id: this.id, is });
   }
 
   /** Closes a draft that is not ended; it stays where it is. May be called twice. */

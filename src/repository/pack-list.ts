@@ -114,15 +114,22 @@ export async function* indexedPacks(
 
 /** The frames of a pack by its own tail, or what is wrong with it. */
 export function readTail(repository: Repository, id: string, bytes: number): PlacedFrame[] | string {
+  return readTailAt(packPath(repository, id), id, bytes);
+}
+
+/** The same for a pack that may lie elsewhere, of whatever size it has. */
+export function readTailAt(path: string, id: string, bytes?: number): PlacedFrame[] | string {
   try {
-    const file = openSync(packPath(repository, id), 'r');
+    const file = openSync(path, 'r');
     try {
       checkPackHead(readAt(file, Buffer.alloc(packHeadBytes), 0), id);
       const size = fstatSync(file).size;
       const end = readAt(file, Buffer.alloc(packEndBytes), Math.max(0, size - packEndBytes));
       const length = tailBytesOf(end, size);
       const frames = decodePackTail(id, readAt(file, Buffer.alloc(length), size - length));
-      return size === bytes && endOf(frames) + length === size ? frames : 'its frames and its table do not meet';
+      return size === (bytes ?? size) && endOf(frames) + length === size
+        ? frames
+        : 'its frames and its table do not meet';
     } finally {
       closeSync(file);
     }

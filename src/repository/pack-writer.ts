@@ -28,12 +28,24 @@ const smallBytes = 128 * 1024;
 const framesAtOnce = 2;
 /** Packs that are being synced at once. */
 const endingAtOnce = 2;
+/**
+ * What is in a pack that has no name yet, another run that stores the same cannot know. So packs are small while one does;
+ * and the first ones of a thread are, each twice as large as the one before, so that it shows soon.
+ */
+const [firstPackBytes, sharedPackBytes] = [1024 * 1024, 4 * 1024 * 1024];
+
+export interface PackWriterOptions {
+  /** Told how many bytes each frame took. */
+  onStored: (bytes: number) => void;
+  /** True while another run stores the same. */
+  isShared: () => boolean;
+}
 
 export class PackWriter {
   readonly #repository: Repository;
   readonly #run: string;
   readonly #known: ChunkSet;
-  readonly #onStored: (bytes: number) => void;
+  readonly #options: PackWriterOptions;
   readonly #buffers: Buffer[] = [];
   /** Small chunks of the frame to come. */
   readonly #small = new FrameChunks();
@@ -42,14 +54,14 @@ export class PackWriter {
   readonly #sealing = new Set<Promise<void>>();
   readonly #ending = new Set<Promise<void>>();
   #draft: PackDraft | undefined;
+  #packBytes = firstPackBytes;
   #failed: { error: unknown } | undefined;
 
-  /** `onStored` is told how many bytes each frame took. */
-  constructor(repository: Repository, run: string, known: ChunkSet, onStored: (bytes: number) => void) {
+  constructor(repository: Repository, run: string, known: ChunkSet, options: PackWriterOptions) {
     this.#repository = repository;
     this.#run = run;
     this.#known = known;
-    this.#onStored = onStored;
+    this.#options = options;
   }
 
   /** Takes a chunk, at most as large as a chunk may be; its bytes are the caller's again when this returns. */
@@ -158,13 +170,13 @@ export class PackWriter {
     if (this.#failed) return;
     try {
       this.#draft ??= new PackDraft(this.#repository, this.#run);
-      this.#onStored(this.#draft.write(frame));
+      this.#options.onStored(this.#draft.write(frame));
     } catch (error) {
       // The repository's error, not that of the file that is being read: everything ends with it.
       this.#failed = { error };
       throw error;
     }
-    if (this.#draft.bytes >= packBytesTarget) this.#end();
+    if (this.#draft.bytes >= (this.#options.isShared() ? sharedPackBytes : this.#packBytes)) this.#end();
   }
 
   #end(): void {
@@ -175,6 +187,7 @@ export class PackWriter {
       })
       .finally(() => this.#ending.delete(ending));
     this.#draft = undefined;
+    this.#packBytes = Math.min(packBytesTarget, 2 * this.#packBytes);
     this.#ending.add(ending);
   }
 }

@@ -2,7 +2,7 @@
  * A repository on a local path: where its parts lie, how it comes to be, and what it refuses to be opened as.
  *
  *   repository.json         format and id, created exclusively, with a check of itself (sealed-json.ts)
- *   packs/ab/<id>           chunks of file contents, in frames (pack.ts, frame.ts)
+ *   packs/ab/<id>           chunks of file contents, in frames (pack.ts, frame.ts); beside it <id>.damaged where it is so
  *   index/<sha256>          what is in which pack, named by the hash of the file; made anew from the packs where it is lost
  *   manifests/<sha256>      a tree each, named by the hash of the file; beside it <sha256>.skipped where files were left out
  *   slots/<run>             commit slots: a backup exists only once its slot says so (invariant 1)

@@ -3,25 +3,28 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readSlot } from './commit-slot.ts';
 import { syncDirectory } from './durable-file.ts';
+import { notesName } from './pack-notes.ts';
 import { ensureDirectory, manifestPath, type Repository, runDirectory, skippedPath } from './repository.ts';
 import { atRepository, errorCode } from './repository-failure.ts';
 import { leaveRegister } from './writers.ts';
 
+const keptAlways = ['staged', notesName];
+
 /**
  * Makes a run's directory, or empties the one that an earlier attempt left, once `salvage` took from it what it can; its
- * marks of staged manifests stay.
+ * marks of staged manifests stay, what it noted of its packs, and the names that `salvage` answers.
  */
 export async function openRunDirectory(
   repository: Repository,
   run: string,
-  salvage: () => Promise<unknown> = async () => undefined,
+  salvage: (directory: string) => Promise<readonly string[]> = async () => [],
 ): Promise<string> {
   return atRepository(repository.path, async () => {
     const directory = runDirectory(repository, run);
     await ensureDirectory(directory);
-    await salvage();
+    const kept = new Set([...keptAlways, ...(await salvage(directory))]);
     for (const name of await readdir(directory))
-      if (name !== 'staged') await rm(join(directory, name), { recursive: true, force: true });
+      if (!kept.has(name)) await rm(join(directory, name), { recursive: true, force: true });
     return directory;
   });
 }

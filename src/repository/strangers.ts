@@ -7,6 +7,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isId } from '../core/ids.ts';
 import type { DamageReport } from './damage-report.ts';
+import { markedBy } from './damaged-packs.ts';
 import type { Repository } from './repository.ts';
 
 const places: Record<string, (name: string) => boolean> = {
@@ -28,7 +29,7 @@ export async function checkNames(repository: Repository, report: DamageReport): 
           report,
           `packs/${entry.name}`,
           pack,
-          name => /^[0-9a-f]{32}$/.test(name) && name.startsWith(entry.name),
+          name => /^[0-9a-f]{32}$/.test(markedBy(name) ?? name) && name.startsWith(entry.name),
         );
   }
 }

@@ -1,10 +1,12 @@
 /**
  * Verifies a backup: the manifest against its name, and every chunk that it needs, read once and held against its hash.
- * It goes on after damage, so that one reading says all that is lost.
+ * It goes on after damage, so that one reading says all that is lost, and marks the packs that have it, so that the next
+ * backup does not count on them.
  */
 import { type BytePath, printablePath } from './byte-path.ts';
-import { openChunkIndex } from './chunk-index.ts';
+import { type ChunkIndex, openChunkIndex } from './chunk-index.ts';
 import { ChunkReader } from './chunk-reader.ts';
+import { markDamaged } from './damaged-packs.ts';
 import type { Piece } from './manifest.ts';
 import { checkManifest, readManifest } from './manifest-reader.ts';
 import type { Repository } from './repository.ts';
@@ -44,8 +46,9 @@ const soundMax = 1_000_000;
 export async function verifyBackup(options: VerifyOptions): Promise<VerifyResult> {
   const { repository, manifest, signal } = options;
   await checkManifest(repository, manifest, signal);
-  const chunks = new ChunkReader(repository, await openChunkIndex(repository));
-  const verify = new Verify(options, chunks);
+  const index = await openChunkIndex(repository);
+  const chunks = new ChunkReader(repository, index);
+  const verify = new Verify(options, index, chunks);
   try {
     for await (const line of readManifest(repository, manifest, signal)) {
       signal.throwIfAborted();
@@ -55,13 +58,17 @@ export async function verifyBackup(options: VerifyOptions): Promise<VerifyResult
   } finally {
     chunks.close();
   }
+  await markDamaged(repository, verify.packs);
   return { ...verify.done, damaged: verify.damaged };
 }
 
 class Verify {
   readonly done = { bytes: 0, files: 0 };
   readonly damaged: VerifyResult['damaged'] = { count: 0, filesCount: 0, first: [] };
+  /** Those that have damage. */
+  readonly packs = new Set<string>();
   readonly #options: VerifyOptions;
+  readonly #index: ChunkIndex;
   readonly #chunks: ChunkReader;
   /** Hashes as bytes, at a quarter of the memory of their text with its overhead. */
   readonly #sound = new Set<string>();
@@ -70,8 +77,9 @@ class Verify {
   #pathDamaged = false;
   #pieces = 0;
 
-  constructor(options: VerifyOptions, chunks: ChunkReader) {
+  constructor(options: VerifyOptions, index: ChunkIndex, chunks: ChunkReader) {
     this.#options = options;
+    this.#index = index;
     this.#chunks = chunks;
   }
 
@@ -114,6 +122,8 @@ class Verify {
   #damage(chunk: string, damage: DamagedChunk['damage'], why: string): void {
     const damaged: DamagedChunk = { chunk, damage, why, filesCount: 0, filesFirst: [] };
     this.damaged.count += 1;
+    for (let copy = 0, place = this.#index.find(chunk); place; place = this.#index.find(chunk, ++copy))
+      this.packs.add(place.pack);
     if (this.damaged.first.length < firstMax) this.damaged.first.push(damaged);
     const known = { damaged, lastPath: null };
     this.#known.set(chunk, known);

@@ -3,10 +3,13 @@ import { cpSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { stringify } from 'yaml';
+import { threadCount } from '../../src/repository/thread-pool.ts';
+import { backupJob, runJob } from '../engines/files/engine-process.ts';
 import { doHere } from '../engines/files/in-process.ts';
 import { bytesOf, packsOf } from '../engines/files/stored-frames.ts';
 import { describeTree, noise } from '../engines/files/trees.ts';
 import { eventually } from '../support/eventually.ts';
+import { tellMeasured } from '../support/measured.ts';
 import { type HistoryRecord, World } from '../support/world.ts';
 
 const mebibyte = 1024 * 1024;
@@ -121,5 +124,33 @@ test('two agents back up to one repository at the same moment, both complete, an
     readdirSync(sourceOf(name)).map(file => statSync(join(sourceOf(name), file)).size),
   );
   expect(first).toBeLessThan(together.reduce((sum, size) => sum + size, 0) * 0.8);
+  expect(world.temporary()).toEqual([]);
+});
+
+test('two processes that store the same 256 MiB at the same moment store little of it twice', async () => {
+  const bytes = 256 * mebibyte;
+  const source = sourceOf('both');
+  mkdirSync(source);
+  for (let index = 0; index < 32; index += 1)
+    writeFileSync(join(source, `large-${index}`), noise(7 * mebibyte, `${index}`));
+  for (let index = 0; index < 4_096; index += 1)
+    writeFileSync(join(source, `small-${index}`), noise(8 * 1024, `small ${index}`));
+  const runs = ['p-1', 'p-2'];
+  const began = performance.now();
+  const results = await Promise.all(runs.map(run => runJob(world.directory, backupJob(run, source, world.repository))));
+  tellMeasured('two processes with the same 256 MiB', performance.now() - began);
+  expect(results.map(result => result.bytesRead)).toEqual([bytes, bytes]);
+  for (const [place, run] of runs.entries()) {
+    const { manifest, outcome } = results[place] as (typeof results)[number];
+    await doHere({ task: 'commit', run, repository: world.repository, manifest, outcome });
+    await restores('both', run);
+  }
+  const stored = bytesOf(packsOf(world.repository));
+  process.stderr.write(
+    `measured: the same ${bytes} bytes stored by two at once: ${stored} in packs, ${results.map(result => result.bytesStored)}\n`,
+  );
+  expect(stored).toBeGreaterThan(bytes);
+  // What is in flight: for each thread three packs that are being synced, and the one that it writes, of 16 MiB.
+  expect(stored).toBeLessThan(bytes + Math.min(threadCount() * 64 * mebibyte, bytes * 0.75));
   expect(world.temporary()).toEqual([]);
 });

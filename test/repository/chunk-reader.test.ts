@@ -13,7 +13,7 @@ import { noise } from '../engines/files/trees.ts';
 /** Stores a chunk in a pack of its own, as a run does that does not know of another. */
 async function store(repository: Repository, run: string, bytes: Buffer): Promise<string> {
   await openRunDirectory(repository, run);
-  const writer = new PackWriter(repository, run, new ChunkSet(), () => undefined);
+  const writer = new PackWriter(repository, run, new ChunkSet(), { onStored: () => undefined, isShared: () => false });
   const { sha256 } = writer.add(bytes);
   await writer.finish();
   await writer.close();

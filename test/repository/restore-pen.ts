@@ -23,9 +23,6 @@ import { readManifest } from '../../src/repository/manifest-reader.ts';
 import { manifestPath, openOrCreateRepository, type Repository } from '../../src/repository/repository.ts';
 import { restoreBackup } from '../../src/repository/restore.ts';
 
-/** In memory where the system has such a place: a disk would spend the time of the tests on its syncs. */
-const scratch = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
-
 /** Bytes that a restore may take; those that are meant to succeed take a few kilobytes. */
 const roomMax = 1_000_000_000;
 
@@ -46,7 +43,7 @@ export class RestorePen {
   readonly #untouched: string;
 
   static async make(): Promise<RestorePen> {
-    const top = mkdtempSync(join(scratch, 'reeve-pen-'));
+    const top = mkdtempSync(join(tmpdir(), 'reeve-pen-'));
     mkdirSync(join(top, 'above', 'place'), { recursive: true });
     return new RestorePen(top, await openOrCreateRepository(join(top, 'above', 'place', 'repository')));
   }

@@ -15,6 +15,7 @@ export default defineConfig({
   test: {
     ...settings,
     include: repeating,
+    exclude: ['test/bench/**'],
     env: { REEVE_SOAK: '1' },
     testTimeout: 30 * 60_000,
     hookTimeout: 5 * 60_000,

@@ -6,18 +6,15 @@
 import type { BigIntStats } from 'node:fs';
 import { join } from 'node:path';
 import { FailureError } from '../../core/failure.ts';
-import { ChunkSet } from '../../repository/chunk-set.ts';
 import { readSlot } from '../../repository/commit-slot.ts';
-import { chunksOf } from '../../repository/frame.ts';
 import { ManifestWriter } from '../../repository/manifest-writer.ts';
-import { indexPacks, listPacks } from '../../repository/pack-list.ts';
+import { indexPacks } from '../../repository/pack-list.ts';
 import { openOrCreateRepository, type Repository, skippedPath } from '../../repository/repository.ts';
 import { atRepository } from '../../repository/repository-failure.ts';
 import { openRunDirectory } from '../../repository/run-files.ts';
-import { salvagePacks } from '../../repository/salvage.ts';
-import { register } from '../../repository/writers.ts';
 import { verdictOf } from '../verdict.ts';
-import { type Base, openBase } from './base.ts';
+import { Companions } from './companions.ts';
+import { eitherOf } from './earlier-attempt.ts';
 import type { EngineResultOf } from './events.ts';
 import type { JobOf } from './job.ts';
 import type { ProgressMeter } from './progress-meter.ts';
@@ -27,6 +24,7 @@ import { SkippedList } from './skipped-list.ts';
 import { forbiddenDirectories, openSource, refuseSourceInside, type Source } from './source.ts';
 import { countSource } from './source-count.ts';
 import { type WalkOptions, walkSource } from './source-walk.ts';
+import { type Stock, takeStock } from './stock.ts';
 import { TreeWriter } from './tree-writer.ts';
 import { entriesATurn, turn } from './turn.ts';
 
@@ -43,7 +41,8 @@ export async function backUp(
   const isForbidden = await forbiddenDirectories([...job.excludeDirs, job.repository]);
   await refuseSourceInside(source, isForbidden);
   await refuseDecided(repository, job.run);
-  const backup = await openBackup(job, source, repository, meter, signal);
+  const stock = await takeStock(job, repository, signal);
+  const backup = new Backup({ job, source, stock, meter, signal });
   try {
     return await backup.run(isForbidden);
   } finally {
@@ -62,122 +61,103 @@ async function refuseDecided(repository: Repository, run: string): Promise<void>
   });
 }
 
-/** Takes stock of what the repository has, what an earlier attempt of this run left included. */
-async function openBackup(
-  job: BackupJob,
-  source: Source,
-  repository: Repository,
-  meter: ProgressMeter,
-  signal: AbortSignal,
-): Promise<Backup> {
-  return atRepository(repository.path, async () => {
-    await register(repository, job.run); // before it counts on anything that is there
-    const known = new ChunkSet();
-    for await (const pack of listPacks(repository))
-      for (const { head } of pack.frames) for (const { sha256 } of chunksOf(head)) known.add(sha256);
-    const directory = await openRunDirectory(repository, job.run, () => salvagePacks(repository, job.run, known));
-    const of = { plan: job.plan, source: job.source.path };
-    const base = job.rescan ? undefined : await openBase(repository, of, known, signal);
-    return new Backup(job, source, repository, directory, meter, signal, known, base);
-  });
+interface BackupOptions {
+  job: BackupJob;
+  source: Source;
+  stock: Stock;
+  meter: ProgressMeter;
+  signal: AbortSignal;
 }
 
 class Backup {
-  readonly #job: BackupJob;
-  readonly #source: Source;
-  readonly #repository: Repository;
-  readonly #meter: ProgressMeter;
-  readonly #signal: AbortSignal;
+  readonly #options: BackupOptions;
   readonly #startedAt = new Date().toISOString();
   readonly #counters = new ReadCounters();
+  readonly #companions: Companions;
   readonly #pool: ReadPool;
-  readonly #base: Base | undefined;
   readonly #manifest: ManifestWriter;
   readonly #skipped: SkippedList;
   readonly #tree: TreeWriter;
 
-  constructor(
-    job: BackupJob,
-    source: Source,
-    repository: Repository,
-    directory: string,
-    meter: ProgressMeter,
-    signal: AbortSignal,
-    known: ChunkSet,
-    base: Base | undefined,
-  ) {
-    this.#job = job;
-    this.#source = source;
-    this.#repository = repository;
-    this.#meter = meter;
-    this.#signal = signal;
-    this.#base = base;
+  constructor(options: BackupOptions) {
+    this.#options = options;
+    const { job, source, meter } = options;
+    const { repository, known, attempt } = options.stock;
+    const base = eitherOf(attempt.base, options.stock.base);
+    const { root } = source;
+    this.#companions = new Companions({ ...options.stock, run: job.run, counters: this.#counters });
     const shared = { known: known.memory, counters: this.#counters.memory };
-    this.#pool = new ReadPool({ repository, run: job.run, root: source.root, ...shared }, job.bytesPerSecond ?? 0);
+    this.#pool = new ReadPool({ repository, run: job.run, root, ...shared }, job.bytesPerSecond ?? 0);
     this.#manifest = new ManifestWriter(repository, job.run);
-    this.#skipped = new SkippedList(join(directory, 'skipped'));
-    this.#tree = new TreeWriter({
-      root: source.root,
-      pool: this.#pool,
-      base,
-      manifest: this.#manifest,
-      leaveOut: (path, why, code) => this.#skipped.add(path, why, code),
-      meter,
-    });
+    this.#skipped = new SkippedList(join(attempt.directory, 'skipped'));
+    const leaveOut = this.#skipped.add.bind(this.#skipped);
+    this.#tree = new TreeWriter({ root, pool: this.#pool, base, manifest: this.#manifest, leaveOut, meter });
   }
 
   async run(isForbidden: (found: BigIntStats) => boolean): Promise<EngineResultOf<'backup'>> {
-    this.#meter.read = () => this.#counters.read + this.#tree.bytesKnown;
+    const { meter, signal } = this.#options;
+    meter.read = () => this.#counters.read + this.#tree.bytesKnown;
     const counting = new AbortController();
     const walk = this.#walkOptions(isForbidden);
-    const counted = this.#count({ ...walk, signal: AbortSignal.any([this.#signal, counting.signal]) });
+    const counted = this.#count({ ...walk, signal: AbortSignal.any([signal, counting.signal]) });
     const stop = () => this.#counters.stop();
-    this.#signal.addEventListener('abort', stop);
-    if (this.#signal.aborted) stop();
+    signal.addEventListener('abort', stop);
+    if (signal.aborted) stop();
+    this.#companions.begin();
     try {
-      await Promise.race([this.#walk(walk), this.#pool.failed, abortOf(this.#signal)]);
+      await Promise.race([this.#walk(walk), this.#pool.failed, abortOf(signal)]);
       return await this.#stage();
     } catch (error) {
-      // What is read already is kept for the next attempt.
-      if (this.#signal.aborted) await this.#pool.end('keep').catch(() => undefined);
       // On a full disk the room is needed to say how the run ended; packs that have their names stay.
-      else if (isFull(error)) await this.#dropDrafts();
+      if (isFull(error)) await this.#dropDrafts();
+      else await this.#keep();
       throw error;
     } finally {
-      this.#signal.removeEventListener('abort', stop);
+      signal.removeEventListener('abort', stop);
       counting.abort();
       await counted;
     }
   }
 
+  /** What is read already, for the next attempt. */
+  async #keep(): Promise<void> {
+    if (this.#options.signal.aborted) await this.#pool.end('keep').catch(() => undefined);
+    await this.#manifest.keep().catch(() => undefined);
+  }
+
   async #dropDrafts(): Promise<void> {
     await this.#pool.close();
-    await openRunDirectory(this.#repository, this.#job.run);
+    await openRunDirectory(this.#options.stock.repository, this.#options.job.run);
   }
 
   /** Undecided runs stay registered: what they stored must stay too, for they may go on. */
   async close(): Promise<void> {
+    this.#companions.close();
     await this.#pool.close();
-    await this.#base?.close();
+    await this.#options.stock.attempt.base?.close();
+    await this.#options.stock.base?.close();
     await this.#manifest.abandon();
     this.#skipped.abandon();
   }
 
   #walkOptions(isForbidden: (found: BigIntStats) => boolean): WalkOptions {
+    const { job, source, signal } = this.#options;
     return {
-      source: this.#source,
-      exclude: this.#job.source.exclude ?? [],
-      oneFileSystem: this.#job.source.oneFileSystem ?? false,
+      source,
+      exclude: job.source.exclude ?? [],
+      oneFileSystem: job.source.oneFileSystem ?? false,
       isForbidden,
-      signal: this.#signal,
+      signal,
       onSkipped: (path, why, code) => this.#skipped.add(path, why, code),
     };
   }
 
   /** The last backup's totals are near enough to know how much is left; without one the source is counted. */
   async #count(walk: WalkOptions): Promise<void> {
-    if (this.#base) this.#meter.totals = { ...this.#base.header.totals };
-    else await countSource(walk, this.#meter);
+    const { stock, meter } = this.#options;
+    const header = stock.base?.header;
+    if (header) meter.totals = { ...header.totals };
+    else await countSource(walk, meter);
   }
 
   async #walk(options: WalkOptions): Promise<void> {
@@ -186,26 +166,28 @@ class Backup {
       await this.#tree.add(found);
       entries += 1;
       if (entries % entriesATurn === 0) await turn();
-      this.#signal.throwIfAborted();
+      this.#options.signal.throwIfAborted();
     }
     await this.#tree.finish();
   }
 
   async #stage(): Promise<EngineResultOf<'backup'>> {
     await this.#pool.end('finish');
-    const { run, plan, source } = this.#job;
+    const { job, signal } = this.#options;
+    const { repository } = this.#options.stock;
+    const { run, plan, source } = job;
     const header = { run, plan, source: source.path, startedAt: this.#startedAt, endedAt: new Date().toISOString() };
-    const list = await atRepository(this.#repository.path, async () => {
-      await indexPacks(this.#repository, run);
+    const list = await atRepository(repository.path, async () => {
+      await indexPacks(repository, run);
       return this.#skipped.close();
     });
-    this.#signal.throwIfAborted();
+    signal.throwIfAborted();
     const skipped = { skipped: { ...this.#skipped.counts }, skippedList: list?.sha256 ?? null };
     const manifest = await this.#manifest.stage({ ...header, ...skipped }, list?.path ?? null);
     const { files, bytes } = this.#manifest.totals;
     return {
       task: 'backup',
-      ...verdictOf({ ...this.#job, source: this.#job.source.path }, { files, bytes }, this.#skipped.counts),
+      ...verdictOf({ ...job, source: job.source.path }, { files, bytes }, this.#skipped.counts),
       manifest,
       bytes,
       files,
@@ -214,7 +196,7 @@ class Backup {
       skipped: {
         count: this.#skipped.count,
         first: this.#skipped.first,
-        path: list === null ? null : skippedPath(this.#repository, manifest),
+        path: list === null ? null : skippedPath(repository, manifest),
       },
     };
   }

@@ -8,7 +8,7 @@ import type { BytePath } from '../../repository/byte-path.ts';
 import type { ChunkSet } from '../../repository/chunk-set.ts';
 import { microsecondsOf } from '../../repository/file-times.ts';
 import type { Entry, ManifestHeader, ManifestLine, Piece } from '../../repository/manifest.ts';
-import { checkManifest, readManifest } from '../../repository/manifest-reader.ts';
+import { checkManifest, readHeader, readManifest } from '../../repository/manifest-reader.ts';
 import type { Repository } from '../../repository/repository.ts';
 import { compareInWalk } from '../../repository/tree-order.ts';
 import { markOf } from './unchanged.ts';
@@ -27,25 +27,35 @@ export async function openBase(
 ): Promise<Base | undefined> {
   const { backups } = await listBackups(repository);
   const newest = backups.find(({ header }) => header?.plan === of.plan && header.source === of.source);
-  if (!newest?.header) return undefined;
+  return newest?.header ? openManifest(repository, newest.manifest, known, signal) : undefined;
+}
+
+/** A whole manifest; undefined where it is damaged. */
+export async function openManifest(
+  repository: Repository,
+  manifest: string,
+  known: ChunkSet,
+  signal: AbortSignal,
+): Promise<Base | undefined> {
   try {
-    await checkManifest(repository, newest.manifest, signal);
+    await checkManifest(repository, manifest, signal);
+    return new Base(await readHeader(repository, manifest), readManifest(repository, manifest, signal), known);
   } catch (error) {
     if (signal.aborted) throw error;
     return undefined;
   }
-  return new Base(newest.header, readManifest(repository, newest.manifest, signal), known);
 }
 
 export class Base {
-  readonly header: ManifestHeader;
+  /** Undefined of an attempt that did not come to its end. */
+  readonly header: ManifestHeader | undefined;
   readonly #source: AsyncGenerator<Line>;
   readonly #known: ChunkSet;
   #lines: Line[] = [];
   #next = 0;
   #ended = false;
 
-  constructor(header: ManifestHeader, source: AsyncGenerator<Line>, known: ChunkSet) {
+  constructor(header: ManifestHeader | undefined, source: AsyncGenerator<Line>, known: ChunkSet) {
     this.header = header;
     this.#source = source;
     this.#known = known;
@@ -85,12 +95,15 @@ export class Base {
     if (seen === undefined || seen !== markOf(stat)) return undefined;
     if (BigInt(line.size) !== stat.size || line.mtimeUs !== microsecondsOf(stat.mtimeNs)) return undefined;
     const content = [...line.content];
+    let lacking = line.size;
     for (let at = this.#next + 1; at < this.#lines.length; at += 1) {
       const more = this.#lines[at] as Line;
       if (more.type !== 'data') break;
       for (const piece of more.content) content.push(piece);
     }
-    return content.every(piece => this.#has(piece)) ? { content, seen } : undefined;
+    // An attempt that was killed may have left but the first lines of a file.
+    for (const [length] of content) lacking -= length;
+    return lacking === 0 && content.every(piece => this.#has(piece)) ? { content, seen } : undefined;
   }
 
   #has([, sha256]: Piece): boolean {

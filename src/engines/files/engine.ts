@@ -81,7 +81,8 @@ function verifyOutput(backup: string, checked: EngineResultOf<'verify'>): Transf
   const { count } = checked.damaged;
   if (count === 0) return { outcome: 'completed', reason: null, result, skipped: noneSkipped };
   const message = `${count} chunks of backup ${backup} are damaged or missing`;
-  const hint = 'restore what you can from another backup; the next backup stores what it finds missing';
+  const hint =
+    'restore what you can from another backup; the next backup stores again what its source still has of them';
   return { outcome: 'failed', reason: 'data-corrupt', message, hint, result, skipped: noneSkipped };
 }
 

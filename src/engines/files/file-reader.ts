@@ -79,6 +79,7 @@ export class FileReader {
         }
       }
       if (from === to) return readTo;
+      if (this.#counters.isHeld) await this.#counters.released();
       if (this.#counters.isStopped) throw new JobStopped();
       const end = this.#end(from, to);
       this.#addPiece(content, bytes.subarray(from, end));

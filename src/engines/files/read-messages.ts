@@ -1,4 +1,5 @@
 /** What the main thread of a backup and the threads that read for it say to each other. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { SkippedFile } from '../../domain/run.ts';
 import type { BytePath } from '../../repository/byte-path.ts';
 import type { Attributes, Piece } from '../../repository/manifest.ts';
@@ -40,16 +41,20 @@ export type ReadResult = FileRead | { skipped: { why: SkippedFile['why']; code: 
 /** Files to be read; or that all that was read is to be made durable (ReadPool.end), which is answered by nothing. */
 export type ReadJob = FileToRead[] | 'finish' | 'keep';
 
-/** Numbers that threads add to while they work, and the flag that stops them. */
+/** Numbers that threads add to while they work, and the flags that stop them, or let them wait. */
 export class ReadCounters {
   readonly memory: SharedArrayBuffer;
   readonly #counts: BigInt64Array;
   readonly #stop: Int32Array;
+  readonly #held: Int32Array;
+  readonly #shared: Int32Array;
 
-  constructor(memory = new SharedArrayBuffer(40)) {
+  constructor(memory = new SharedArrayBuffer(48)) {
     this.memory = memory;
     this.#counts = new BigInt64Array(memory, 0, 4);
     this.#stop = new Int32Array(memory, 32, 1);
+    this.#held = new Int32Array(memory, 36, 1);
+    this.#shared = new Int32Array(memory, 40, 1);
   }
 
   /** Bytes of files that were read, holes included. */
@@ -78,6 +83,29 @@ export class ReadCounters {
   stop(): void {
     Atomics.store(this.#stop, 0, 1);
     Atomics.notify(this.#stop, 0);
+  }
+
+  /** Nobody is to store anything for now: another run is about to (companions.ts). */
+  get isHeld(): boolean {
+    return Atomics.load(this.#held, 0) !== 0;
+  }
+
+  set isHeld(held: boolean) {
+    Atomics.store(this.#held, 0, held ? 1 : 0);
+  }
+
+  /** Resolves once it is held no more, or stopped. What the thread has begun goes on meanwhile. */
+  async released(): Promise<void> {
+    while (this.isHeld && !this.isStopped) await delay(20);
+  }
+
+  /** Another run stores the same at the same time. */
+  get isShared(): boolean {
+    return Atomics.load(this.#shared, 0) !== 0;
+  }
+
+  share(): void {
+    Atomics.store(this.#shared, 0, 1);
   }
 
   /** Waits in this thread, unless it is stopped. */

@@ -10,9 +10,10 @@ import { skipOf } from './source-walk.ts';
 
 const data = workerData as ReadThreadData;
 const counters = new ReadCounters(data.counters);
-const writer = new PackWriter(data.repository, data.run, new ChunkSet(data.known), bytes =>
-  counters.add('stored', bytes),
-);
+const writer = new PackWriter(data.repository, data.run, new ChunkSet(data.known), {
+  onStored: bytes => counters.add('stored', bytes),
+  isShared: () => counters.isShared,
+});
 const reader = new FileReader(data, writer, counters);
 
 async function handle(job: ReadJob): Promise<ReadResult[]> {

@@ -18,7 +18,7 @@ import { type Found, skipOf } from './source-walk.ts';
 export interface TreeWriterOptions {
   root: BytePath;
   pool: ReadPool;
-  base: Base | undefined;
+  base: Pick<Base, 'find'> | undefined;
   manifest: ManifestWriter;
   leaveOut: (path: BytePath, why: SkippedFile['why'], code: string) => void;
   meter: ProgressMeter;

@@ -1,11 +1,22 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openChunkIndex } from '../../../src/repository/chunk-index.ts';
 import { openRepository, packPath } from '../../../src/repository/repository.ts';
+import { checkRepository } from '../../../src/repository/repository-check.ts';
 import { backUpAndCommit, backupJob, failureOfJob, listed, runJob, scratch } from './engine-process.ts';
-import { isRoot, noise } from './trees.ts';
+import { doHere } from './in-process.ts';
+import { describeTree, isRoot, noise } from './trees.ts';
 
 /** A repository with one backup, and where each file's only chunk lies. */
 async function smallBackup() {
@@ -63,6 +74,32 @@ describe('a damaged repository', () => {
     truncateSync(placeOf('c').path, bytes);
     expect((await backUpAndCommit(directory, 'p-2', source, repository)).bytesStored).toBeGreaterThan(600_000);
     expect((await runJob(directory, { task: 'verify', repository, backup: 'p-1' })).damaged.count).toBe(0);
+  });
+
+  test('is mended by the next backup, once a verify has found it, where the source still has what is lost', async () => {
+    const { directory, source, repository, damage, placeOf } = await smallBackup();
+    damage('a');
+    const mark = `${placeOf('a').path}.damaged`;
+    expect(existsSync(mark)).toBe(false);
+    const verify = () => doHere({ task: 'verify', repository, backup: 'p-1' });
+    expect(await verify()).toMatchObject({ damaged: { count: 1 } });
+    expect(existsSync(mark)).toBe(true);
+    // An ordinary backup of files that have not changed: what it cannot count on it reads.
+    expect((await backUpAndCommit(directory, 'p-2', source, repository)).bytesStored).toBeGreaterThan(200_000);
+    expect(await verify()).toMatchObject({ damaged: { count: 0 } });
+    const to = join(directory, 'mended');
+    await doHere({ task: 'restore', repository, backup: 'p-1', to, include: [] });
+    expect(describeTree(to)).toEqual(describeTree(source));
+    // And that was once: the next one counts on what was stored anew.
+    expect((await backUpAndCommit(directory, 'p-3', source, repository)).bytesStored).toBe(0);
+    const checked = await checkRepository({
+      repository: await openRepository(repository),
+      data: 'all',
+      signal: new AbortController().signal,
+    });
+    expect(checked.backups.map(({ damaged }) => damaged)).toEqual([false, false, false]);
+    // The frame is rotten still, and its mark is nothing that is wrong.
+    expect(checked.damages.first.map(({ what }) => what)).toEqual(['pack']);
   });
 
   test('refuses a manifest that is not what its name says', async () => {

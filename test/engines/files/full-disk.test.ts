@@ -107,7 +107,7 @@ const amounts: [string, () => number][] = [
   ...[0.3, 0.6, 0.9].map(
     share => [`${share} of what it needs`, () => Math.floor(neededBytes * share)] as [string, () => number],
   ),
-  ...[-8, -3, -2, -1, 0, 1].map(
+  ...[-8, -3, 0, 1, 2, 4, 6].map(
     more => [`what it needs and ${more} pages`, () => neededBytes + more * page] as [string, () => number],
   ),
 ];

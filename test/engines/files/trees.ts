@@ -10,8 +10,8 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
   readlinkSync,
+  readSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -114,7 +114,7 @@ export function describeTree(root: string): Map<string, Described> {
     const stat = lstatSync(full, { bigint: true });
     const isFile = stat.isFile();
     let content = '';
-    if (isFile) content = createHash('sha256').update(readFileSync(full)).digest('hex');
+    if (isFile) content = hashOf(full);
     if (stat.isSymbolicLink()) content = readlinkSync(full, 'latin1');
     if (isFile) names.set(stat.ino, [...(names.get(stat.ino) ?? []), path]);
     described.set(path, {
@@ -135,6 +135,19 @@ export function describeTree(root: string): Map<string, Described> {
   for (const [path, { names: ino }] of described)
     if (ino !== '') (described.get(path) as Described).names = (names.get(BigInt(ino)) ?? []).join('\0');
   return described;
+}
+
+const piece = Buffer.alloc(8 * 1024 * 1024);
+
+/** Piece by piece, for it may be larger than memory. */
+function hashOf(path: Buffer): string {
+  const [hash, file] = [createHash('sha256'), openSync(path, 'r')];
+  try {
+    for (let read = readSync(file, piece); read > 0; read = readSync(file, piece)) hash.update(piece.subarray(0, read));
+  } finally {
+    closeSync(file);
+  }
+  return hash.digest('hex');
 }
 
 /** Kibibytes that a file takes on its disk. */
