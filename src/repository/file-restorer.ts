@@ -72,7 +72,8 @@ export class FileRestorer {
     const handle = this.#make(path);
     try {
       const bytes = this.#write(handle, file);
-      setLength(handle, path, bytes);
+      // What is not sparse was written to its last byte.
+      if (file.entry.sparse) setLength(handle, path, bytes);
       const { uid, gid, mtimeUs } = file.entry;
       giveOwner(() => fchownSync(handle, uid, gid));
       fchmodSync(
