@@ -13,9 +13,9 @@ import type { Entry, Piece } from './manifest.ts';
 import { checkManifest, readManifest } from './manifest-reader.ts';
 import type { Repository } from './repository.ts';
 import { corrupt } from './repository-failure.ts';
-import { RestoreCounters } from './restore-counters.ts';
+import { type RestoreThreadData, restoreCounts } from './restore-messages.ts';
 import { type RestoreTarget, takeTarget, targetError } from './restore-target.ts';
-import type { RestoreThreadData } from './restore-thread.ts';
+import { ThreadCounters } from './thread-counters.ts';
 import { ThreadPool } from './thread-pool.ts';
 
 export interface RestoreOptions {
@@ -122,7 +122,7 @@ class Restore {
   readonly #options: RestoreOptions;
   readonly #restorer: EntryRestorer;
   readonly #selection: Selection;
-  readonly #counters = new RestoreCounters();
+  readonly #counters = new ThreadCounters(restoreCounts);
   readonly #threads: ThreadPool<FileToRestore[], void>;
   readonly #writing = new Set<Promise<void>>();
   #batch: FileToRestore[] = [];
@@ -172,7 +172,7 @@ class Restore {
   }
 
   tell(): void {
-    this.done.bytes = this.#counters.bytes;
+    this.done.bytes = this.#counters.get('bytes');
     this.#options.onProgress?.(this.done);
   }
 

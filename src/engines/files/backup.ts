@@ -15,13 +15,14 @@ import { openOrCreateRepository, type Repository, skippedPath } from '../../repo
 import { atRepository } from '../../repository/repository-failure.ts';
 import { openRunDirectory } from '../../repository/run-files.ts';
 import { salvagePacks } from '../../repository/salvage.ts';
+import { ThreadCounters } from '../../repository/thread-counters.ts';
 import { register } from '../../repository/writers.ts';
 import { type Base, openBase } from './base.ts';
 import type { EngineResultOf } from './events.ts';
 import type { JobOf } from './job.ts';
 import { verdictOf } from './outcome.ts';
 import type { ProgressMeter } from './progress-meter.ts';
-import { ReadCounters } from './read-messages.ts';
+import { readCounts } from './read-messages.ts';
 import { ReadPool } from './read-pool.ts';
 import { SkippedList } from './skipped-list.ts';
 import { forbiddenDirectories, openSource, refuseSourceInside, type Source } from './source.ts';
@@ -89,7 +90,7 @@ class Backup {
   readonly #meter: ProgressMeter;
   readonly #signal: AbortSignal;
   readonly #startedAt = new Date().toISOString();
-  readonly #counters = new ReadCounters();
+  readonly #counters = new ThreadCounters(readCounts);
   readonly #pool: ReadPool;
   readonly #base: Base | undefined;
   readonly #manifest: ManifestWriter;
@@ -127,7 +128,7 @@ class Backup {
   }
 
   async run(isForbidden: (found: BigIntStats) => boolean): Promise<EngineResultOf<'backup'>> {
-    this.#meter.read = () => this.#counters.read + this.#tree.bytesKnown;
+    this.#meter.read = () => this.#counters.get('read') + this.#tree.bytesKnown;
     const counting = new AbortController();
     const walk = this.#walkOptions(isForbidden);
     const counted = this.#count({ ...walk, signal: AbortSignal.any([this.#signal, counting.signal]) });
@@ -209,8 +210,8 @@ class Backup {
       manifest,
       bytes,
       files,
-      bytesRead: this.#counters.read,
-      bytesStored: this.#counters.stored,
+      bytesRead: this.#counters.get('read'),
+      bytesStored: this.#counters.get('stored'),
       skipped: {
         count: this.#skipped.count,
         first: this.#skipped.first,

@@ -3,13 +3,14 @@ import { workerData } from 'node:worker_threads';
 import { ChunkSet } from '../../repository/chunk-set.ts';
 import { PackWriter } from '../../repository/pack-writer.ts';
 import { repositoryError } from '../../repository/repository-failure.ts';
+import { ThreadCounters } from '../../repository/thread-counters.ts';
 import { JobStopped, serveJobs } from '../../repository/thread-pool.ts';
 import { FileReader } from './file-reader.ts';
-import { type FileToRead, ReadCounters, type ReadJob, type ReadResult, type ReadThreadData } from './read-messages.ts';
+import { type FileToRead, type ReadJob, type ReadResult, type ReadThreadData, readCounts } from './read-messages.ts';
 import { skipOf } from './source-walk.ts';
 
 const data = workerData as ReadThreadData;
-const counters = new ReadCounters(data.counters);
+const counters = new ThreadCounters(readCounts, data.counters);
 const writer = new PackWriter(data.repository, data.run, new ChunkSet(data.known), bytes =>
   counters.add('stored', bytes),
 );

@@ -22,10 +22,11 @@ import { FileReader } from '../../../src/engines/files/file-reader.ts';
 import type { JobOf } from '../../../src/engines/files/job.ts';
 import { verdictOf } from '../../../src/engines/files/outcome.ts';
 import { ProgressMeter } from '../../../src/engines/files/progress-meter.ts';
-import { ReadCounters } from '../../../src/engines/files/read-messages.ts';
+import { readCounts } from '../../../src/engines/files/read-messages.ts';
 import { openSource } from '../../../src/engines/files/source.ts';
 import { type WalkOptions, walkSource } from '../../../src/engines/files/source-walk.ts';
 import { bytePathOfText } from '../../../src/repository/byte-path.ts';
+import { ThreadCounters } from '../../../src/repository/thread-counters.ts';
 import { backupJob, runJob, scratch } from './engine-process.ts';
 import { describeTree, isRoot, noise } from './trees.ts';
 
@@ -139,7 +140,7 @@ describe('a source that moves under the reader', () => {
     const reader = new FileReader(
       { root, bytesPerSecond: 0 },
       { add, hasRoom: true, room: async () => {} },
-      new ReadCounters(),
+      new ThreadCounters(readCounts),
     );
     return () => reader.read({ path: bytePathOfText(name), dev, ino });
   }

@@ -19,7 +19,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { FileReader } from '../../../src/engines/files/file-reader.ts';
 import { ProgressMeter } from '../../../src/engines/files/progress-meter.ts';
-import { type FileToRead, ReadCounters } from '../../../src/engines/files/read-messages.ts';
+import { type FileToRead, readCounts } from '../../../src/engines/files/read-messages.ts';
 import type { ReadPool } from '../../../src/engines/files/read-pool.ts';
 import { type Found, skipOf } from '../../../src/engines/files/source-walk.ts';
 import { TreeWriter } from '../../../src/engines/files/tree-writer.ts';
@@ -27,6 +27,7 @@ import { seenOf } from '../../../src/engines/files/unchanged.ts';
 import { bytePathOf, under } from '../../../src/repository/byte-path.ts';
 import type { ManifestLine } from '../../../src/repository/manifest.ts';
 import type { ManifestWriter } from '../../../src/repository/manifest-writer.ts';
+import { ThreadCounters } from '../../../src/repository/thread-counters.ts';
 import { eventually } from '../../support/eventually.ts';
 import { repetitions } from '../../support/repetitions.ts';
 import { backUpAndCommit, backupJob, runJob, scratch } from './engine-process.ts';
@@ -174,7 +175,7 @@ describe('names of one file', () => {
     for (const name of others) linkSync(join(source, first), join(source, name));
     const root = bytePathOf(Buffer.from(source));
     const store = { add: () => ({ sha256: 'ab'.repeat(32), isNew: true }), hasRoom: true, room: async () => undefined };
-    const reader = new FileReader({ root, bytesPerSecond: 0 }, store, new ReadCounters());
+    const reader = new FileReader({ root, bytesPerSecond: 0 }, store, new ThreadCounters(readCounts));
     const read: string[] = [];
     const pool = {
       flush: () => undefined,
