@@ -208,7 +208,7 @@ describe('a manifest made by hand', () => {
 
   test('whose zeros do not fit the disk is refused before it fills the disk', async () => {
     const message = await restoreMade({ lines: [root, file('a', { size: 2 ** 52, content: [[2 ** 52]] })] });
-    expect(message).toMatch(/\/out\/a has 4096\.0 TiB of zeros, and .* are free/);
+    expect(message).toMatch(/\/out\/a takes 4096\.0 TiB, much of it zeros, and .* are free/);
   });
 
   test('with a line without end is refused before it fills the memory', async () => {
