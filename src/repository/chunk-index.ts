@@ -3,6 +3,8 @@
  * and in shared memory, so that every thread of a process reads the same one: 44 bytes a chunk, 24 a frame.
  */
 import { chunksOf, headBytes } from './frame.ts';
+import type { PlacedFrame } from './pack.ts';
+import { frontFrames } from './pack-front.ts';
 import { type ListDamage, listPacks } from './pack-list.ts';
 import type { Repository } from './repository.ts';
 
@@ -49,20 +51,30 @@ class Words {
   }
 }
 
-/** Reads the index, and what it lacks from the packs; what cannot be read is told, and its chunks are missing. */
+/**
+ * Reads the index, and what it lacks from the packs. What is damaged is told; of such a pack the frames in front are
+ * there all the same, behind those of the sound ones, and its other chunks are missing.
+ */
 export async function openChunkIndex(
   repository: Repository,
   onDamage?: (damage: ListDamage) => void,
 ): Promise<ChunkIndex> {
   const [packs, frames, chunks] = [new Words(), new Words(), new Words()];
-  for await (const pack of listPacks(repository, onDamage)) {
-    packs.push(...wordsOf(Buffer.from(pack.id, 'hex')));
-    for (const { at, head } of pack.frames) {
+  const add = (id: string, placed: readonly PlacedFrame[]) => {
+    packs.push(...wordsOf(Buffer.from(id, 'hex')));
+    for (const { at, head } of placed) {
       const frame = frames.length / frameWords;
       frames.push(packs.length / packWords - 1, at, headBytes(head), head.storedBytes);
       for (const { sha256, offset, length } of chunksOf(head)) chunks.push(...wordsOf(sha256), frame, offset, length);
     }
-  }
+  };
+  const damaged: string[] = [];
+  const tell = (damage: ListDamage) => {
+    if (damage.what === 'pack') damaged.push(damage.name);
+    onDamage?.(damage);
+  };
+  for await (const { id, frames: placed } of listPacks(repository, tell)) add(id, placed);
+  for (const id of damaged) add(id, frontFrames(repository, id));
   const slots = slotsFor(new Uint32Array(chunks.shared), chunks.length / chunkWords);
   return new ChunkIndex({ packs: packs.shared, frames: frames.shared, chunks: chunks.shared, slots });
 }

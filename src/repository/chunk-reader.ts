@@ -2,7 +2,8 @@
 import { hash } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import type { ChunkIndex, ChunkPlace } from './chunk-index.ts';
-import { decodeHead, frameBytesMax, openFrame } from './frame.ts';
+import { decodeHead, expandFrame, frameBytesMax } from './frame.ts';
+import { leftBehind } from './garbage.ts';
 import { readAt } from './read-at.ts';
 import { packPath, type Repository } from './repository.ts';
 import { errorCode, repositoryError } from './repository-failure.ts';
@@ -74,7 +75,8 @@ export class ChunkReader {
     const bytes = readAt(this.#file(place.pack), this.#buffer.subarray(0, whole), place.at);
     const head = decodeHead(bytes, 0);
     if (!head) throw new Error('its head is damaged');
-    const plain = openFrame(head, bytes.subarray(place.headBytes, whole));
+    const plain = expandFrame(head, bytes.subarray(place.headBytes, whole));
+    if (plain.buffer !== bytes.buffer) leftBehind(plain.length);
     // A frame of one chunk is read once, mostly: only those of many are worth being kept, and they are not in our buffer.
     if (place.length < plain.length) this.#keep(key, plain.buffer === bytes.buffer ? Buffer.from(plain) : plain);
     return plain;

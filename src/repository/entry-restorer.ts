@@ -3,12 +3,12 @@
  *
  * 1. Whatever it makes it makes exclusively, below directories that it made itself; it follows no symlink. TreeOrder
  *    holds that no entry stands below one.
- * 2. Directories get their modes and times last of all, innermost first, once everything is in them.
+ * 2. A directory gets its mode and its time once everything is in it.
  */
 import { chmodSync, lchownSync, linkSync, lstatSync, lutimesSync, mkdirSync, symlinkSync, unlinkSync } from 'node:fs';
 import { type BytePath, bytesOf, under } from './byte-path.ts';
 import { utimeOf } from './file-times.ts';
-import type { Attributes, Entry } from './manifest.ts';
+import type { Entry } from './manifest.ts';
 import { giveOwner, modeFor } from './owners.ts';
 import { errorCode } from './repository-failure.ts';
 
@@ -17,7 +17,6 @@ type Of<Type extends Entry['type']> = Extract<Entry, { type: Type }>;
 export class EntryRestorer {
   readonly #root: BytePath;
   readonly #repeated: boolean;
-  readonly #directories: (Attributes & { path: BytePath })[] = [];
 
   /** With `repeated`, what an earlier try left under an entry's name is replaced, and a directory used. */
   constructor(root: BytePath, repeated: boolean) {
@@ -27,7 +26,6 @@ export class EntryRestorer {
 
   directory(entry: Of<'directory'>): void {
     if (entry.path !== '') this.#makeDirectory(entry.path);
-    this.#directories.push(entry);
   }
 
   symlink(entry: Of<'symlink'>): void {
@@ -42,18 +40,16 @@ export class EntryRestorer {
     this.#make(path, at => linkSync(under(this.#root, first), at));
   }
 
-  /** Gives the directories their modes and times (2). */
-  finish(): void {
-    for (let entry = this.#directories.pop(); entry; entry = this.#directories.pop()) {
-      const { uid, gid, mtimeUs } = entry;
-      const path = under(this.#root, entry.path);
-      giveOwner(() => lchownSync(path, uid, gid));
-      chmodSync(
-        path,
-        modeFor(entry, () => lstatSync(path)),
-      );
-      lutimesSync(path, utimeOf(mtimeUs), utimeOf(mtimeUs));
-    }
+  /** Gives a directory its owner, its mode and its time (2). */
+  endDirectory(entry: Of<'directory'>): void {
+    const { uid, gid, mtimeUs } = entry;
+    const path = under(this.#root, entry.path);
+    giveOwner(() => lchownSync(path, uid, gid));
+    chmodSync(
+      path,
+      modeFor(entry, () => lstatSync(path)),
+    );
+    lutimesSync(path, utimeOf(mtimeUs), utimeOf(mtimeUs));
   }
 
   #make(path: BytePath, create: (at: Buffer) => void): void {

@@ -1,6 +1,6 @@
 /**
- * Collects garbage before it hangs on to too much memory. Compressing leaves a buffer of a frame's size behind
- * each time; what holds them is a few bytes of heap, so the collector sees no reason to come by until they
+ * Collects garbage before it hangs on to too much memory. Compressing, and decompressing, leaves a buffer of a frame's size
+ * behind each time; what holds them is a few bytes of heap, so the collector sees no reason to come by until they
  * are some hundred megabytes. A collection of so small a heap takes some milliseconds.
  */
 import { setFlagsFromString } from 'node:v8';

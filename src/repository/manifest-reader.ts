@@ -1,17 +1,20 @@
 /** Reads a manifest back, line by line, and lets nothing pass that is not in order: every error is `data-corrupt`. */
 import { createHash } from 'node:crypto';
 import type { ReadStream } from 'node:fs';
+import { Readable } from 'node:stream';
 import { constants, createZstdDecompress } from 'node:zlib';
 import { type Entry, type ManifestHeader, type ManifestLine, parseHeader, parseLine, type Totals } from './manifest.ts';
 import { manifestPath, type Repository } from './repository.ts';
 import { corrupt, errorCode, repositoryError } from './repository-failure.ts';
 import { openStored } from './stored-file.ts';
 import { TreeOrder } from './tree-order.ts';
+import { ZstdFrameEnd } from './zstd-frame-end.ts';
 
 const headerBytesMax = 64 * 1024;
 const lineBytesMax = 1024 * 1024;
 /** Memory that a frame may ask for: 8 MiB, what RFC 8878 wants every reader to have and no writer to exceed. */
 const windowLogMax = 23;
+const emptyFrame = Buffer.from('28b52ffd2000010000', 'hex');
 
 /** The header alone: one small read. */
 export async function readHeader(repository: Repository, sha256: string): Promise<ManifestHeader> {
@@ -43,17 +46,20 @@ export async function* readManifest(
   const { header, bodyAt } = await locateHeader(repository, sha256);
   const check = new LineCheck(header.totals);
   const file = await streamOf(repository, sha256, bodyAt, signal);
+  const end = new ZstdFrameEnd();
   const body = createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: windowLogMax } });
-  file.on('error', error => body.destroy(error));
+  const frame = Readable.from(frameOf(file, end)).on('error', error => body.destroy(error));
   try {
-    for await (const text of linesOf(file.pipe(body))) {
+    for await (const text of linesOf(frame.pipe(body))) {
       const line = check.next(text);
       if (line.type !== 'footer') yield line;
     }
     check.end();
+    await checkBehind(repository, sha256, bodyAt + end.bytes);
   } catch (error) {
     throw unreadable(repository, sha256, error, signal);
   } finally {
+    frame.destroy();
     file.destroy();
     body.destroy();
   }
@@ -88,6 +94,27 @@ async function locateHeader(
     }
   } catch (error) {
     throw unreadable(repository, sha256, error);
+  }
+}
+
+/** The one frame that a manifest has, and nothing of what stands behind it. */
+async function* frameOf(file: AsyncIterable<Buffer>, end: ZstdFrameEnd): AsyncGenerator<Buffer> {
+  for await (const part of file) {
+    yield part.subarray(0, end.take(part));
+    if (end.isThere) return;
+  }
+}
+
+/** Nothing stands behind the frame, but for the empty one that a writer left which ended its own twice. */
+async function checkBehind(repository: Repository, sha256: string, end: number): Promise<void> {
+  const file = await openStored(manifestPath(repository, sha256));
+  try {
+    const { size } = await file.stat();
+    const { buffer } = await file.read(Buffer.alloc(emptyFrame.length), 0, emptyFrame.length, end);
+    if (size === end || (size === end + emptyFrame.length && buffer.equals(emptyFrame))) return;
+    throw new LineError(`${size - end} bytes stand behind its end`);
+  } finally {
+    await file.close();
   }
 }
 

@@ -88,6 +88,8 @@ export class ManifestWriter {
     skippedDraft: string | null,
   ): Promise<string> {
     await this.add({ type: 'footer', totals: this.totals });
+    // Only once it has taken all: told to end before, Node may end the frame with the last part, and then an empty one.
+    await new Promise(resolve => this.#packer.write('', resolve));
     this.#packer.end();
     return atRepository(this.#repository.path, async () => {
       await this.#written;

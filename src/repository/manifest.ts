@@ -127,6 +127,8 @@ export function parseHeader(text: string): ManifestHeader {
   for (const field of ['run', 'plan', 'source', 'startedAt', 'endedAt'] as const)
     if (typeof json[field] !== 'string') throw new Error(`its header has no ${field}`);
   totalsOf(json.totals);
+  for (const why of ['vanished', 'changed', 'unreadable'] as const) count(json.skipped?.[why], `skipped.${why}`);
+  if (json.skippedList !== null && !isHash(json.skippedList)) throw new Error('its skippedList is no hash');
   return json as ManifestHeader;
 }
 
@@ -152,11 +154,14 @@ function piecesOf(json: unknown): Piece[] {
   if (json.length > piecesPerLine) throw new Error(`it has more than ${piecesPerLine} pieces`);
   for (const piece of json) {
     const [length, sha256] = Array.isArray(piece) ? piece : [];
-    const isChunk = typeof sha256 === 'string' && /^[0-9a-f]{64}$/.test(sha256);
-    if (!(Number.isSafeInteger(length) && length > 0 && (piece.length === 1 || (piece.length === 2 && isChunk))))
+    if (!(Number.isSafeInteger(length) && length > 0 && (piece.length === 1 || (piece.length === 2 && isHash(sha256)))))
       throw new Error(`${shown(piece)} is not a piece of content`);
   }
   return json as Piece[];
+}
+
+function isHash(json: unknown): boolean {
+  return typeof json === 'string' && /^[0-9a-f]{64}$/.test(json);
 }
 
 /** Lines that say nothing could go on for ever. */

@@ -56,7 +56,8 @@ export async function checkPacks(options: PackCheckOptions): Promise<CheckedPack
   const unindexed = new Set<string>();
   const onDamage = ({ what, name, why }: ListDamage) => {
     if (what === 'index') return addIndex(report, name, why);
-    if (onlyNeeded) return; // which are needed is not known of those: see missing-chunks.ts
+    // What is needed of one may be behind its damage, and is found by missing-chunks.ts then.
+    if (onlyNeeded && !needed.has(name)) return;
     addPack(report, name, why);
     checked.suspects.add(name);
   };

@@ -10,7 +10,7 @@
  *   tmp/<run>/              what a run is writing
  */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { link, mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { link, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FailureError } from '../core/failure.ts';
 import { isId } from '../core/ids.ts';
@@ -67,10 +67,23 @@ export async function openOrCreateRepository(path: string): Promise<Repository> 
 
 async function readRepository(path: string): Promise<Repository | undefined> {
   try {
-    return { path, id: idOf(path, await readFile(join(path, 'repository.json'), 'utf8')) };
+    return { path, id: idOf(path, await firstOf(join(path, 'repository.json'))) };
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
+  }
+}
+
+/** What is longer is none, and is not read to its end. */
+const selfBytesMax = 64 * 1024;
+
+async function firstOf(path: string): Promise<string> {
+  const file = await open(path, 'r');
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(selfBytesMax), 0, selfBytesMax, 0);
+    return buffer.toString('utf8', 0, bytesRead);
+  } finally {
+    await file.close();
   }
 }
 

@@ -1,24 +1,14 @@
-import { mkdtempSync, rmSync, truncateSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ManifestLine } from '../../src/repository/manifest.ts';
+import { truncateSync } from 'node:fs';
+import { beforeAll, expect, test } from 'vitest';
 import { manifestPath, openOrCreateRepository } from '../../src/repository/repository.ts';
 import { commitManifest } from '../repository/staged-manifest.ts';
-import { reeve } from './run-reeve.ts';
+import { attributes, file, offline, source } from './offline.ts';
 
-let directory: string;
-
-const attributes = { mode: 0o755, uid: 0, gid: 0, mtimeUs: 0 };
-const source: ManifestLine = { type: 'directory', path: '', ...attributes };
-const file = (path: string, size: number, more = {}): ManifestLine => ({
-  ...{ type: 'file', path, size, content: size === 0 ? [] : [[size]], ...attributes, ...more },
-});
+const { path, run } = offline();
 const names = (count: number) => Array.from({ length: count }, (_, index) => String(index).padStart(6, '0'));
 
 beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'reeve-diff-'));
-  const repository = await openOrCreateRepository(join(directory, 'repository'));
+  const repository = await openOrCreateRepository(path('repository'));
   const kept = { type: 'directory', path: 'sub', ...attributes } as const;
   await commitManifest(repository, 'p-1', [source, file('a', 5), file('gone\x1b[2J', 1_024), kept, file('sub/x', 3)]);
   await commitManifest(repository, 'p-2', [
@@ -31,14 +21,8 @@ beforeAll(async () => {
   const damaged = await commitManifest(repository, 'damaged', [source, file('a', 6)]);
   truncateSync(manifestPath(repository, damaged), 300);
 });
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-/** A server that is not there: nothing here may need it. */
-const diff = (...words: string[]) =>
-  reeve(['diff', '--repository', 'repository', ...words], {
-    directory,
-    variables: { REEVE_NATS_URL: 'nats://127.0.0.1:1' },
-  });
+const diff = (...words: string[]) => run('diff', '--repository', 'repository', ...words);
 
 test('each path that differs has a line, escaped, and the last line sums up', async () => {
   const ran = await diff('p-1', 'p-2');
@@ -106,7 +90,7 @@ test('a failure is one JSON value too', async () => {
 });
 
 test('without a repository it is wrong usage', async () => {
-  const ran = await reeve(['diff', 'p-1', 'p-2'], { directory });
+  const ran = await run('diff', 'p-1', 'p-2');
   expect(ran).toMatchObject({ status: 2, stdout: '' });
   expect(ran.stderr).toContain("required option '--repository <path>' not specified");
 });

@@ -1,43 +1,28 @@
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ManifestLine } from '../../src/repository/manifest.ts';
+import { truncateSync, writeFileSync } from 'node:fs';
+import { beforeAll, expect, test } from 'vitest';
 import { manifestPath, openOrCreateRepository } from '../../src/repository/repository.ts';
 import { commitManifest } from '../repository/staged-manifest.ts';
-import { reeve } from './run-reeve.ts';
+import { file, offline, source } from './offline.ts';
 
-let directory: string;
+const { path, run } = offline();
 let damaged: string;
 
-const attributes = { mode: 0o755, uid: 0, gid: 0, mtimeUs: 0 };
-const tree = (size: number): ManifestLine[] => [
-  { type: 'directory', path: '', ...attributes },
-  { type: 'file', path: 'a', size, content: [[size]], ...attributes },
-  { type: 'file', path: 'b', size, content: [[size]], ...attributes },
-];
+const tree = (size: number) => [source, file('a', size), file('b', size)];
 
 beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'reeve-stored-'));
-  const repository = await openOrCreateRepository(join(directory, 'repository'));
+  const repository = await openOrCreateRepository(path('repository'));
   await commitManifest(repository, 'photos-1', tree(512), { at: '2026-01-01T00:00:00.000Z' });
   await commitManifest(repository, 'mail-1', tree(2 ** 20), { plan: 'mail', at: '2026-01-02T00:00:00.000Z' });
   await commitManifest(repository, 'photos-2', tree(1), { outcome: 'partial', at: '2026-01-03T00:00:00.000Z' });
-  const broken = await openOrCreateRepository(join(directory, 'broken'));
+  const broken = await openOrCreateRepository(path('broken'));
   await commitManifest(broken, 'photos-1', tree(512), { at: '2026-01-01T00:00:00.000Z' });
   damaged = await commitManifest(broken, 'photos-2', tree(512), { at: '2026-01-02T00:00:00.000Z' });
   truncateSync(manifestPath(broken, damaged), 10);
-  writeFileSync(join(directory, 'broken', 'slots', 'photos-3'), '{');
-  await openOrCreateRepository(join(directory, 'empty'));
+  writeFileSync(path('broken', 'slots', 'photos-3'), '{');
+  await openOrCreateRepository(path('empty'));
 });
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-/** A server that is not there: nothing here may need it. */
-const backups = (repository: string, ...words: string[]) =>
-  reeve(['backups', '--repository', repository, ...words], {
-    directory,
-    variables: { REEVE_NATS_URL: 'nats://127.0.0.1:1' },
-  });
+const backups = (repository: string, ...words: string[]) => run('backups', '--repository', repository, ...words);
 
 test('the backups of a repository are listed without NATS, the newest first', async () => {
   const ran = await backups('repository');

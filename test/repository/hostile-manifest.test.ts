@@ -9,6 +9,7 @@ import { manifestFormat, type Totals } from '../../src/repository/manifest.ts';
 import { readHeader } from '../../src/repository/manifest-reader.ts';
 import { manifestPath, openOrCreateRepository } from '../../src/repository/repository.ts';
 import { restoreBackup } from '../../src/repository/restore.ts';
+import { frameOf, skippableFrame } from './zstd-frames.ts';
 
 const attributes = { mode: 0o755, uid: 0, gid: 0, mtimeUs: 0 };
 const root = { type: 'directory', path: '', ...attributes };
@@ -24,10 +25,22 @@ interface Made {
   claimed?: Totals;
   footer?: boolean;
   cut?: number;
+  /** Instead of what the header has. */
+  header?: Record<string, unknown>;
+  /** What stands behind the frame. */
+  behind?: Uint8Array;
 }
 
 /** Restores a manifest made by hand, with a true hash, beside a file that nothing may touch. */
-async function restoreMade({ lines, totals, claimed, footer = true, cut = 0 }: Made): Promise<string> {
+async function restoreMade({
+  lines,
+  totals,
+  claimed,
+  footer = true,
+  cut = 0,
+  header: more = {},
+  behind = Buffer.alloc(0),
+}: Made): Promise<string> {
   const scratch = mkdtempSync(join(tmpdir(), 'reeve-hostile-'));
   onTestFinished(() => rmSync(scratch, { recursive: true, force: true }));
   const repository = await openOrCreateRepository(join(scratch, 'repository'));
@@ -49,8 +62,9 @@ async function restoreMade({ lines, totals, claimed, footer = true, cut = 0 }: M
     startedAt: '',
     endedAt: '',
   };
-  const first = `${JSON.stringify({ ...header, totals: claimed ?? counted, skipped: {} })}\n`;
-  const whole = Buffer.concat([Buffer.from(first), zstdCompressSync(text)]);
+  const skipped = { skipped: { vanished: 0, changed: 0, unreadable: 0 }, skippedList: null };
+  const first = `${JSON.stringify({ ...header, totals: claimed ?? counted, ...skipped, ...more })}\n`;
+  const whole = Buffer.concat([Buffer.from(first), zstdCompressSync(text), behind]);
   const bytes = whole.subarray(0, whole.length - cut);
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   writeFileSync(manifestPath(repository, sha256), bytes);
@@ -73,6 +87,30 @@ async function restoreMade({ lines, totals, claimed, footer = true, cut = 0 }: M
 }
 
 describe('a manifest made by hand', () => {
+  test.each([
+    ['no counts of what was left out', { skipped: {} }, /its skipped.vanished is not a count/],
+    ['nothing of what was left out', { skipped: undefined }, /its skipped.vanished is not a count/],
+    ['less than nothing left out', { skipped: { vanished: 0, changed: -1, unreadable: 0 } }, /skipped.changed is not/],
+    ['a list without a hash', { skippedList: '../../etc/passwd' }, /its skippedList is no hash/],
+    ['no word of a list', { skippedList: undefined }, /its skippedList is no hash/],
+  ])('is damaged with %s', async (_, header, why) => {
+    expect(await restoreMade({ lines: [root], header })).toMatch(why);
+  });
+
+  test.each([
+    ['a byte', Buffer.from('x')],
+    ['zeros', Buffer.alloc(200_000)],
+    ['two empty frames', Buffer.concat([zstdCompressSync(''), zstdCompressSync('')])],
+    ['another empty frame', frameOf('', 0, 0)],
+    ['a frame to be skipped', skippableFrame(Buffer.alloc(100))],
+  ])('is damaged with %s behind its end', async (_, behind) => {
+    expect(await restoreMade({ lines: [root, file('a')], behind })).toMatch(/damaged: \d+ bytes stand behind its end$/);
+  });
+
+  test('is restored where its writer has ended it twice', async () => {
+    expect(await restoreMade({ lines: [root, file('a')], behind: zstdCompressSync('') })).toBe('restored a');
+  });
+
   test('is restored where it is in order', async () => {
     expect(await restoreMade({ lines: [root, directory('a'), file('a/b'), symlink('c', '../outside')] })).toBe(
       'restored a c',
@@ -170,7 +208,7 @@ describe('a manifest made by hand', () => {
 
   test('whose zeros do not fit the disk is refused before it fills the disk', async () => {
     const message = await restoreMade({ lines: [root, file('a', { size: 2 ** 52, content: [[2 ** 52]] })] });
-    expect(message).toMatch(/\/out\/a has 4096\.0 TiB of zeros, and .* are free/);
+    expect(message).toMatch(/\/out\/a takes 4096\.0 TiB, much of it zeros, and .* are free/);
   });
 
   test('with a line without end is refused before it fills the memory', async () => {

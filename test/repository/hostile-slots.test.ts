@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { listBackups } from '../../src/repository/backup-list.ts';
 import { readSlot } from '../../src/repository/commit-slot.ts';
-import { openOrCreateRepository, type Repository } from '../../src/repository/repository.ts';
+import { openOrCreateRepository, openRepository, type Repository } from '../../src/repository/repository.ts';
 import { sealJson } from '../../src/repository/sealed-json.ts';
 import { Dice } from '../support/dice.ts';
 import { repetitions } from '../support/repetitions.ts';
@@ -122,4 +122,10 @@ describe('a slot that is no plain file', () => {
     for (const name of ['a b', '.hidden', 'x.tmp', 'é']) writeFileSync(join(repository.path, 'slots', name), '{');
     expect(await listBackups(repository)).toEqual({ backups: [], damagedSlots: [] });
   });
+});
+
+test('a repository.json of a terabyte is damaged, and not read to its end', async () => {
+  const { path } = await newRepository();
+  truncateSync(join(path, 'repository.json'), 2 ** 40);
+  await expect(openRepository(path)).rejects.toThrow(/its repository.json is damaged/);
 });

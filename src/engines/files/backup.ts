@@ -96,7 +96,7 @@ class Backup {
 
   async run(isForbidden: (found: BigIntStats) => boolean): Promise<EngineResultOf<'backup'>> {
     const { meter, signal } = this.#options;
-    meter.read = () => this.#counters.read + this.#tree.bytesKnown;
+    meter.read = () => this.#counters.get('read') + this.#tree.bytesKnown;
     const counting = new AbortController();
     const walk = this.#walkOptions(isForbidden);
     const counted = this.#count({ ...walk, signal: AbortSignal.any([signal, counting.signal]) });
@@ -191,8 +191,8 @@ class Backup {
       manifest,
       bytes,
       files,
-      bytesRead: this.#counters.read,
-      bytesStored: this.#counters.stored,
+      bytesRead: this.#counters.get('read'),
+      bytesStored: this.#counters.get('stored'),
       skipped: {
         count: this.#skipped.count,
         first: this.#skipped.first,

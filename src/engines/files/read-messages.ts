@@ -4,6 +4,7 @@ import type { SkippedFile } from '../../domain/run.ts';
 import type { BytePath } from '../../repository/byte-path.ts';
 import type { Attributes, Piece } from '../../repository/manifest.ts';
 import type { Repository } from '../../repository/repository.ts';
+import { bytesOf, ThreadCounters } from '../../repository/thread-counters.ts';
 
 /** What a thread is made with. */
 export interface ReadThreadData {
@@ -41,48 +42,18 @@ export type ReadResult = FileRead | { skipped: { why: SkippedFile['why']; code: 
 /** Files to be read; or that all that was read is to be made durable (ReadPool.end), which is answered by nothing. */
 export type ReadJob = FileToRead[] | 'finish' | 'keep';
 
-/** Numbers that threads add to while they work, and the flags that stop them, or let them wait. */
-export class ReadCounters {
-  readonly memory: SharedArrayBuffer;
-  readonly #counts: BigInt64Array;
-  readonly #stop: Int32Array;
+/** What is counted in bytes: of files that were read, holes included; of those the repository had; of what was written to it. */
+const readCounts = ['read', 'reused', 'stored'] as const;
+
+/** The counters of the reading threads, and the flags that let them wait for another run. */
+export class ReadCounters extends ThreadCounters<(typeof readCounts)[number]> {
   readonly #held: Int32Array;
   readonly #shared: Int32Array;
 
-  constructor(memory = new SharedArrayBuffer(48)) {
-    this.memory = memory;
-    this.#counts = new BigInt64Array(memory, 0, 4);
-    this.#stop = new Int32Array(memory, 32, 1);
-    this.#held = new Int32Array(memory, 36, 1);
-    this.#shared = new Int32Array(memory, 40, 1);
-  }
-
-  /** Bytes of files that were read, holes included. */
-  get read(): number {
-    return Number(Atomics.load(this.#counts, 0));
-  }
-
-  /** Bytes of them whose chunks the repository had already. */
-  get reused(): number {
-    return Number(Atomics.load(this.#counts, 1));
-  }
-
-  /** Bytes that were written to the repository for them. */
-  get stored(): number {
-    return Number(Atomics.load(this.#counts, 2));
-  }
-
-  add(count: 'read' | 'reused' | 'stored', bytes: number): void {
-    Atomics.add(this.#counts, ['read', 'reused', 'stored'].indexOf(count), BigInt(bytes));
-  }
-
-  get isStopped(): boolean {
-    return Atomics.load(this.#stop, 0) !== 0;
-  }
-
-  stop(): void {
-    Atomics.store(this.#stop, 0, 1);
-    Atomics.notify(this.#stop, 0);
+  constructor(memory = new SharedArrayBuffer(bytesOf(readCounts) + 8)) {
+    super(readCounts, memory);
+    this.#held = new Int32Array(memory, bytesOf(readCounts), 1);
+    this.#shared = new Int32Array(memory, bytesOf(readCounts) + 4, 1);
   }
 
   /** Nobody is to store anything for now: another run is about to (companions.ts). */
@@ -106,10 +77,5 @@ export class ReadCounters {
 
   share(): void {
     Atomics.store(this.#shared, 0, 1);
-  }
-
-  /** Waits in this thread, unless it is stopped. */
-  pause(ms: number): void {
-    if (ms > 0) Atomics.wait(this.#stop, 0, 0, ms);
   }
 }

@@ -19,7 +19,7 @@ import type { DataSet, MakeDataSet } from './file-tree.ts';
 import { FilesEngine } from './files-engine.ts';
 import { runProcess, type Usage } from './measured-process.ts';
 import { Restic } from './restic.ts';
-import { remove, settle } from './scratch.ts';
+import { empty, remove, settle } from './scratch.ts';
 
 const steps = ['first backup', 'unchanged', 'changed', 'restore'] as const;
 type Step = (typeof steps)[number];
@@ -46,8 +46,7 @@ async function runRound(bench: Bench, name: string, set: DataSet, round: number,
     if (step === 'changed') await set.change(round);
     for (const [contender, taken] of turns) {
       await settle(bench.scratch);
-      const usage =
-        step === 'restore' ? await restore(bench, contender, set, round === 1) : await contender.backUp(set.path);
+      const usage = step === 'restore' ? await restore(bench, contender, set, round) : await contender.backUp(set.path);
       taken[step].push(usage);
       bench.say(`${name}, round ${round}, ${step}: ${contender.name} ${usageInWords(usage)}`);
     }
@@ -59,11 +58,11 @@ async function runRound(bench: Bench, name: string, set: DataSet, round: number,
 }
 
 /** What comes back is the source, or there is no figure. */
-async function restore(bench: Bench, contender: Contender, set: DataSet, isChecked: boolean): Promise<Usage> {
-  const to = join(bench.scratch, 'restored');
+async function restore(bench: Bench, contender: Contender, set: DataSet, round: number): Promise<Usage> {
+  const to = join(bench.scratch, `restored-${contender.name}-${round}`);
   const usage = await contender.restore(to);
-  if (isChecked) await runProcess(['diff', '-rq', '--no-dereference', set.path, contender.restored(to, set.path)]);
-  await remove(to);
+  if (round === 1) await runProcess(['diff', '-rq', '--no-dereference', set.path, contender.restored(to, set.path)]);
+  await empty(to);
   return usage;
 }
 

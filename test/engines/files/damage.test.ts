@@ -69,6 +69,36 @@ describe('a damaged repository', () => {
     expect(readdirSync(rest)).toEqual(['a', 'c']);
   });
 
+  test.each(['with', 'without'])(
+    'restores what stands in front of where a pack is cut short, %s an index',
+    async how => {
+      const { directory, repository, placeOf } = await smallBackup();
+      const [first, second] = ['a', 'b', 'c'].map(name => ({ name, ...placeOf(name) })).sort((a, b) => a.at - b.at);
+      if (!first || !second || first.pack !== second.pack) throw new Error('they do not stand in one pack');
+      truncateSync(first.path, second.at + second.headBytes + 1_000);
+      if (how === 'without')
+        for (const name of readdirSync(join(repository, 'index'))) rmSync(join(repository, 'index', name));
+      const to = join(directory, 'out');
+      await runJob(directory, { task: 'restore', repository, backup: 'p-1', to, include: [first.name] });
+      expect(readdirSync(to)).toEqual([first.name]);
+      const { damaged } = await runJob(directory, { task: 'verify', repository, backup: 'p-1' });
+      expect(damaged.first.map(({ damage }) => damage)).toEqual(['missing', 'missing']);
+      expect(damaged.first.flatMap(({ filesFirst }) => filesFirst)).not.toContain(first.name);
+      const { signal } = new AbortController();
+      for (const only of [{}, { backup: 'p-1' }]) {
+        const check = await checkRepository({
+          repository: await openRepository(repository),
+          data: 'all',
+          signal,
+          ...only,
+        });
+        expect(check.damages.first.map(({ name }) => name)).toContain(`packs/${first.pack.slice(0, 2)}/${first.pack}`);
+        expect(check.backups[0]?.files.first).not.toContain(first.name);
+        expect(check.backups[0]?.damaged).toBe(true);
+      }
+    },
+  );
+
   test.each([0, 300_000])('stores again what a crash cut short at %i bytes', async bytes => {
     const { directory, source, repository, placeOf } = await smallBackup();
     truncateSync(placeOf('c').path, bytes);
