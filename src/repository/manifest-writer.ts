@@ -46,8 +46,15 @@ export class ManifestWriter {
     else if ('path' in line) this.totals.files += 1;
     if (line.type === 'file') this.totals.bytes += line.size;
     this.#lines += lineOf(line);
-    if (line.type !== 'footer' && this.#lines.length < linesAtOnce) return undefined;
-    return this.#flush();
+    return this.#lines.length < linesAtOnce ? undefined : this.#flush();
+  }
+
+  /** The same for a file of so many bytes whose lines were made elsewhere. */
+  addFile(lines: string, size: number): Promise<void> | undefined {
+    this.totals.files += 1;
+    this.totals.bytes += size;
+    this.#lines += lines;
+    return this.#lines.length < linesAtOnce ? undefined : this.#flush();
   }
 
   async #flush(): Promise<void> {
@@ -72,7 +79,8 @@ export class ManifestWriter {
     header: Omit<ManifestHeader, 'reeve' | 'format' | 'totals'>,
     skippedDraft: string | null,
   ): Promise<string> {
-    await this.add({ type: 'footer', totals: this.totals });
+    this.#lines += lineOf({ type: 'footer', totals: this.totals });
+    await this.#flush();
     this.#packer.end();
     return atRepository(this.#repository.path, async () => {
       await this.#written;

@@ -183,7 +183,8 @@ class Backup {
   async #walk(options: WalkOptions): Promise<void> {
     let entries = 0;
     for (const found of walkSource(options)) {
-      await this.#tree.add(found);
+      const adding = this.#tree.add(found);
+      if (adding) await adding;
       entries += 1;
       if (entries % entriesATurn === 0) await turn();
       this.#signal.throwIfAborted();
