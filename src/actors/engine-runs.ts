@@ -140,7 +140,7 @@ export class EngineRuns {
     signal.throwIfAborted();
     const directory = this.#directoryOf(id);
     await directory.create();
-    const [command, ...args] = engineCommand(await directory.writeJob(job));
+    const [command, ...args] = engineCommand(await directory.writeJob(job), job.task);
     signal.throwIfAborted();
     const said: Said = {};
     const engine = await startEngine({

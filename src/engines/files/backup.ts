@@ -9,6 +9,7 @@ import { FailureError } from '../../core/failure.ts';
 import { ChunkSet } from '../../repository/chunk-set.ts';
 import { readSlot } from '../../repository/commit-slot.ts';
 import { chunksOf } from '../../repository/frame.ts';
+import { leftBehind } from '../../repository/garbage.ts';
 import { ManifestWriter } from '../../repository/manifest-writer.ts';
 import { indexPacks, listPacks } from '../../repository/pack-list.ts';
 import { openOrCreateRepository, type Repository, skippedPath } from '../../repository/repository.ts';
@@ -29,6 +30,9 @@ import { countSource } from './source-count.ts';
 import { type WalkOptions, walkSource } from './source-walk.ts';
 import { TreeWriter } from './tree-writer.ts';
 import { entriesATurn, turn } from './turn.ts';
+
+/** Of an entry, names and lines that waited so long that only a thorough collection finds them, and their buffers. */
+const bytesLeftBehind = 2 * 1024;
 
 type BackupJob = JobOf<'backup'>;
 
@@ -186,7 +190,10 @@ class Backup {
       const adding = this.#tree.add(found);
       if (adding) await adding;
       entries += 1;
-      if (entries % entriesATurn === 0) await turn();
+      if (entries % entriesATurn === 0) {
+        leftBehind(entriesATurn * bytesLeftBehind);
+        await turn();
+      }
       this.#signal.throwIfAborted();
     }
     await this.#tree.finish();

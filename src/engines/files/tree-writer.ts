@@ -27,7 +27,7 @@ export interface TreeWriterOptions {
 }
 
 /** Entries that may wait in line: enough to keep the threads busy past one large file. */
-const waitingMax = 4_096;
+const waitingMax = 2_048;
 /** Bytes of files that may wait to be read: a walk runs far ahead of its readers. */
 const waitingBytesMax = 256 * 1024 * 1024;
 
