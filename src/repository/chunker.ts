@@ -22,15 +22,16 @@ const windowBytes = 32;
 
 /** Memory that content is read into, and cut into chunks where it lies. */
 export class ChunkWindow {
-  /** Room for two of the largest chunks: what is read ahead need not be moved often. */
+  /** Room for the largest chunk and a quarter more: what is read ahead is moved often, which costs less than its room. */
   readonly bytes: Buffer;
   readonly sizes: ChunkSizes;
   readonly #scan: Scan;
 
   constructor(sizes: ChunkSizes = chunkSizes) {
-    const { memory, scan } = gearOver(2 * sizes.maxBytes);
+    const bytes = Math.ceil(1.25 * sizes.maxBytes);
+    const { memory, scan } = gearOver(bytes);
     this.sizes = sizes;
-    this.bytes = Buffer.from(memory, gearBytes, 2 * sizes.maxBytes);
+    this.bytes = Buffer.from(memory, gearBytes, bytes);
     this.#scan = scan;
   }
 

@@ -13,10 +13,9 @@
  * Numbers are little-endian.
  */
 
-import { promisify } from 'node:util';
-import { crc32, constants as zlib, zstdCompress, zstdDecompressSync } from 'node:zlib';
+import { crc32, zstdDecompressSync } from 'node:zlib';
 import { chunkSizes } from './chunker.ts';
-import { leftBehind } from './garbage.ts';
+import type { FrameCompressor } from './frame-compressor.ts';
 
 export const encodings = { plain: 0, zstd: 1 } as const;
 const magic = 0x4d524652; // RFRM
@@ -41,14 +40,12 @@ export interface FrameHead {
   chunks: Buffer;
 }
 
-/** A frame to be written: its head and its body. */
+/** A frame to be written: its head and its body, in parts. */
 export interface SealedFrame {
   head: FrameHead;
-  body: Buffer;
+  body: readonly Buffer[];
 }
 
-const compress = promisify(zstdCompress);
-const compressOptions = { params: { [zlib.ZSTD_c_compressionLevel]: 1 } };
 /** A body that does not shrink by this much is kept plain: it is read back sooner. */
 const worthShare = 0.97;
 /** Bodies that are looked at before they are compressed: so many places of them, so many bytes each. */
@@ -65,7 +62,7 @@ const outputBytesMin = 64;
 export function plainFrame(bytes: Buffer, chunks: Buffer): SealedFrame {
   const { length } = bytes;
   const head = { encoding: encodings.plain, storedBytes: length, plainBytes: length, crc: crc32(bytes), chunks };
-  return { head, body: bytes };
+  return { head, body: [bytes] };
 }
 
 /** True for what compression would gain nothing of, by a look at some of it. */
@@ -73,21 +70,14 @@ export function isNoise(bytes: Buffer): boolean {
   return bytes.length >= lookedAtBytes && bitsOf(bytes) > noiseBits;
 }
 
-/** Encodes a body, in a thread of the pool; plain where compression gains little. `bytes` must stay as they are meanwhile. */
-export async function sealFrame(bytes: Buffer, chunks: Buffer): Promise<SealedFrame> {
-  const body = await compressed(bytes);
-  if (!body) return plainFrame(bytes, chunks);
-  const { length } = bytes;
-  const head = { encoding: encodings.zstd, storedBytes: body.length, plainBytes: length, crc: crc32(body), chunks };
-  return { head, body };
-}
-
-async function compressed(bytes: Buffer): Promise<Buffer | undefined> {
-  if (isNoise(bytes)) return undefined;
-  // Room for the whole in one buffer: many small ones, and their sum, would stay as garbage for a while.
-  const packed = await compress(bytes, { ...compressOptions, chunkSize: Math.max(1024, bytes.length + 1024) });
-  leftBehind(bytes.length);
-  return packed.length < bytes.length * worthShare ? packed : undefined;
+/** Encodes a body; plain where compression gains little. `bytes` must stay as they are meanwhile. */
+export async function sealFrame(bytes: Buffer, chunks: Buffer, compressor: FrameCompressor): Promise<SealedFrame> {
+  if (isNoise(bytes)) return plainFrame(bytes, chunks);
+  const body = await compressor.compress(bytes);
+  const storedBytes = body.reduce((sum, part) => sum + part.length, 0);
+  if (storedBytes >= bytes.length * worthShare) return plainFrame(bytes, chunks);
+  const crc = body.reduce((sum, part) => crc32(part, sum), 0);
+  return { head: { encoding: encodings.zstd, storedBytes, plainBytes: bytes.length, crc, chunks }, body };
 }
 
 /** Shannon's entropy of a sample, in bits a byte. */

@@ -1,22 +1,27 @@
 /**
- * Collects garbage before it hangs on to too much memory. Compressing, and decompressing, leaves a buffer of a frame's size
- * behind each time; what holds them is a few bytes of heap, so the collector sees no reason to come by until they
- * are some hundred megabytes. A collection of so small a heap takes some milliseconds.
+ * Collects garbage before it hangs on to too much memory. Compressing, and decompressing, leaves buffers behind each time; what holds them is
+ * a few bytes of heap, so the collector sees no reason to come by until they are some hundred megabytes. Most of them are
+ * young, and a collection of what is young takes less than a millisecond; what escapes those is found by a thorough one,
+ * which takes some milliseconds of so small a heap.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-const collectEachBytes = 32 * 1024 * 1024;
+const youngEachBytes = 1024 * 1024;
+const allEachBytes = 16 * 1024 * 1024;
 
 setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as (options: { type: 'major' }) => void;
+const collect = runInNewContext('gc') as (options: { type: 'major' | 'minor' }) => void;
 
-let left = 0;
+let [left, leftInAll] = [0, 0];
 
 /** Says that a buffer of so many bytes was left behind in this thread. */
 export function leftBehind(bytes: number): void {
   left += bytes;
-  if (left < collectEachBytes) return;
+  if (left < youngEachBytes) return;
+  leftInAll += left;
   left = 0;
-  collect({ type: 'major' });
+  const isDue = leftInAll >= allEachBytes;
+  if (isDue) leftInAll = 0;
+  collect({ type: isDue ? 'major' : 'minor' });
 }

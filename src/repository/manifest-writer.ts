@@ -59,8 +59,23 @@ export class ManifestWriter {
       this.#content += line.size;
     }
     this.#lines += lineOf(line);
-    if (line.type !== 'footer' && this.#lines.length < linesAtOnce && !isDue) return undefined;
-    return this.#flush(isDue);
+    return this.#handOn(isDue);
+  }
+
+  /** The same for a file of so many bytes whose lines were made elsewhere. */
+  addFile(lines: string, size: number): Promise<void> | undefined {
+    if (this.#isKept) throw new Error('the manifest was given up');
+    const isDue = this.#content >= contentAtOnce;
+    if (isDue) this.#content = 0;
+    this.totals.files += 1;
+    this.totals.bytes += size;
+    this.#content += size;
+    this.#lines += lines;
+    return this.#handOn(isDue);
+  }
+
+  #handOn(isDue: boolean): Promise<void> | undefined {
+    return this.#lines.length < linesAtOnce && !isDue ? undefined : this.#flush(isDue);
   }
 
   /** Hands the lines on, `through` to the draft where they are not to wait for more. */
@@ -87,7 +102,8 @@ export class ManifestWriter {
     header: Omit<ManifestHeader, 'reeve' | 'format' | 'totals'>,
     skippedDraft: string | null,
   ): Promise<string> {
-    await this.add({ type: 'footer', totals: this.totals });
+    this.#lines += lineOf({ type: 'footer', totals: this.totals });
+    await this.#flush(false);
     // Only once it has taken all: told to end before, Node may end the frame with the last part, and then an empty one.
     await new Promise(resolve => this.#packer.write('', resolve));
     this.#packer.end();

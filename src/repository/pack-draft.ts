@@ -56,10 +56,14 @@ export class PackDraft {
     const first = encodeHead(head);
     writeAll(this.#file, first, this.bytes);
     onHeadWritten();
-    writeAll(this.#file, body, this.bytes + first.length);
+    let bytes = first.length;
+    for (const part of body) {
+      writeAll(this.#file, part, this.bytes + bytes);
+      bytes += part.length;
+    }
     this.#frames.push({ at: this.bytes, head });
-    this.bytes += first.length + body.length;
-    return first.length + body.length;
+    this.bytes += bytes;
+    return bytes;
   }
 
   /** Makes what was written durable; the draft stays one. */

@@ -18,14 +18,15 @@ import {
   type SealedFrame,
   sealFrame,
 } from './frame.ts';
+import { FrameCompressor } from './frame-compressor.ts';
 import { packBytesTarget } from './pack.ts';
 import { PackDraft } from './pack-draft.ts';
 import type { Repository } from './repository.ts';
 
 /** Chunks below this share frames. */
 const smallBytes = 128 * 1024;
-/** Frames that are compressed, or wait to be written, at once. */
-const framesAtOnce = 2;
+/** Frames that are compressed, or wait to be written, at once: there is a thread a core, and each more costs its buffers. */
+const framesAtOnce = 1;
 /** Packs that are being synced at once. */
 const endingAtOnce = 2;
 /**
@@ -46,7 +47,12 @@ export class PackWriter {
   readonly #run: string;
   readonly #known: ChunkSet;
   readonly #options: PackWriterOptions;
-  readonly #buffers: Buffer[] = [];
+  readonly #compressor = new FrameCompressor();
+  /** To be used again, by their sizes: of frames of small chunks, and of large chunks. */
+  readonly #buffers = new Map<number, Buffer[]>([
+    [frameBytesTarget, []],
+    [chunkSizes.maxBytes, []],
+  ]);
   /** Small chunks of the frame to come. */
   readonly #small = new FrameChunks();
   #smallBuffer: Buffer | undefined;
@@ -112,11 +118,12 @@ export class PackWriter {
     await Promise.allSettled([...this.#sealing, ...this.#ending]);
     this.#draft?.abandon();
     this.#draft = undefined;
+    this.#compressor.close();
   }
 
   #addSmall(digest: Buffer, bytes: Buffer): void {
     if (this.#smallBytes + bytes.length > frameBytesTarget || this.#small.count === frameChunksMax) this.#sealSmall();
-    this.#smallBuffer ??= this.#takeBuffer();
+    this.#smallBuffer ??= this.#takeBuffer(frameBytesTarget);
     bytes.copy(this.#smallBuffer, this.#smallBytes);
     this.#smallBytes += bytes.length;
     this.#small.add(digest, bytes.length);
@@ -138,23 +145,23 @@ export class PackWriter {
       this.#write(plainFrame(bytes, chunks.take()));
       return;
     }
-    const buffer = this.#takeBuffer();
+    const buffer = this.#takeBuffer(chunkSizes.maxBytes);
     bytes.copy(buffer);
     this.#seal(buffer, bytes.length, chunks.take());
   }
 
-  #takeBuffer(): Buffer {
-    return this.#buffers.pop() ?? Buffer.allocUnsafeSlow(chunkSizes.maxBytes);
+  #takeBuffer(bytes: number): Buffer {
+    return this.#buffers.get(bytes)?.pop() ?? Buffer.allocUnsafeSlow(bytes);
   }
 
   #seal(buffer: Buffer, length: number, chunks: Buffer): void {
-    const sealing = sealFrame(buffer.subarray(0, length), chunks)
+    const sealing = sealFrame(buffer.subarray(0, length), chunks, this.#compressor)
       .then(frame => this.#write(frame))
       .catch(error => {
         this.#failed ??= { error };
       })
       .finally(() => {
-        this.#buffers.push(buffer);
+        this.#buffers.get(buffer.length)?.push(buffer);
         this.#sealing.delete(sealing);
       });
     this.#sealing.add(sealing);

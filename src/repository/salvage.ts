@@ -9,7 +9,16 @@ import { closeSync, fstatSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { failpoint } from '../core/failpoint.ts';
 import type { ChunkSet } from './chunk-set.ts';
-import { chunksOf, decodeHead, type FrameHead, frameBytesMax, headBytes, headBytesMax, openFrame } from './frame.ts';
+import {
+  chunksOf,
+  decodeHead,
+  type FrameHead,
+  frameBytesMax,
+  headBytes,
+  headBytesMax,
+  openFrame,
+  type SealedFrame,
+} from './frame.ts';
 import { checkPackHead, packHeadBytes } from './pack.ts';
 import { draftPrefix, PackDraft } from './pack-draft.ts';
 import { readAt } from './read-at.ts';
@@ -57,7 +66,7 @@ function addNew(head: FrameHead, known: ChunkSet): boolean {
   return isNew;
 }
 
-function* soundFrames(file: number, id: string): Generator<{ head: FrameHead; body: Buffer }> {
+function* soundFrames(file: number, id: string): Generator<SealedFrame> {
   const { size } = fstatSync(file);
   const buffer = Buffer.allocUnsafeSlow(headBytesMax + frameBytesMax);
   try {
@@ -72,7 +81,7 @@ function* soundFrames(file: number, id: string): Generator<{ head: FrameHead; bo
     // The draft remembers its heads longer than this buffer holds them.
     yield {
       head: { ...head, chunks: Buffer.from(head.chunks) },
-      body: bytes.subarray(headBytes(head), headBytes(head) + head.storedBytes),
+      body: [bytes.subarray(headBytes(head), headBytes(head) + head.storedBytes)],
     };
     at += headBytes(head) + head.storedBytes;
   }

@@ -7,6 +7,7 @@ import type { BigIntStats } from 'node:fs';
 import { join } from 'node:path';
 import { FailureError } from '../../core/failure.ts';
 import { readSlot } from '../../repository/commit-slot.ts';
+import { leftBehind } from '../../repository/garbage.ts';
 import { ManifestWriter } from '../../repository/manifest-writer.ts';
 import { indexPacks } from '../../repository/pack-list.ts';
 import { openOrCreateRepository, type Repository, skippedPath } from '../../repository/repository.ts';
@@ -27,6 +28,9 @@ import { type WalkOptions, walkSource } from './source-walk.ts';
 import { type Stock, takeStock } from './stock.ts';
 import { TreeWriter } from './tree-writer.ts';
 import { entriesATurn, turn } from './turn.ts';
+
+/** Of an entry, names and lines that waited so long that only a thorough collection finds them, and their buffers. */
+const bytesLeftBehind = 2 * 1024;
 
 type BackupJob = JobOf<'backup'>;
 
@@ -163,9 +167,13 @@ class Backup {
   async #walk(options: WalkOptions): Promise<void> {
     let entries = 0;
     for (const found of walkSource(options)) {
-      await this.#tree.add(found);
+      const adding = this.#tree.add(found);
+      if (adding) await adding;
       entries += 1;
-      if (entries % entriesATurn === 0) await turn();
+      if (entries % entriesATurn === 0) {
+        leftBehind(entriesATurn * bytesLeftBehind);
+        await turn();
+      }
       this.#options.signal.throwIfAborted();
     }
     await this.#tree.finish();

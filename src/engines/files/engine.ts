@@ -116,7 +116,7 @@ export function jobStep<Task extends Job['task'], Output>(
   return {
     order: async () => {
       const asked = typeof job === 'function' ? await job() : job;
-      const [command, ...args] = engineCommand(await directory.writeJob(asked));
+      const [command, ...args] = engineCommand(await directory.writeJob(asked), asked.task);
       return { command, args, env: engineVariables(asked.task) };
     },
     hear: line => {

@@ -37,10 +37,25 @@ export interface FileRead extends Attributes {
   content: Piece[];
 }
 
-export type ReadResult = FileRead | { skipped: { why: SkippedFile['why']; code: string } };
+/** Files to be read, in columns: an object a file takes longer to send than the file to read. */
+export interface FilesToRead {
+  paths: BytePath[];
+  /** Device and inode of each. */
+  identities: BigInt64Array;
+  /** The name of its hard links in the manifest, from 1 up; 0 where it has none. */
+  groups: number[];
+}
+
+export interface FilesRead {
+  /** Of each file its lines in the manifest; empty where it was skipped. */
+  lines: string[];
+  sizes: number[];
+  /** What is to be told, of files that were skipped and of those that changed. */
+  told: { place: number; why: SkippedFile['why']; code: string }[];
+}
 
 /** Files to be read; or that all that was read is to be made durable (ReadPool.end), which is answered by nothing. */
-export type ReadJob = FileToRead[] | 'finish' | 'keep';
+export type ReadJob = FilesToRead | 'finish' | 'keep';
 
 /** What is counted in bytes: of files that were read, holes included; of those the repository had; of what was written to it. */
 const readCounts = ['read', 'reused', 'stored'] as const;

@@ -4,9 +4,9 @@ import { ChunkSet } from '../../repository/chunk-set.ts';
 import { PackWriter } from '../../repository/pack-writer.ts';
 import { repositoryError } from '../../repository/repository-failure.ts';
 import { JobStopped, serveJobs } from '../../repository/thread-pool.ts';
+import { readBatch } from './batch-reader.ts';
 import { FileReader } from './file-reader.ts';
-import { type FileToRead, ReadCounters, type ReadJob, type ReadResult, type ReadThreadData } from './read-messages.ts';
-import { skipOf } from './source-walk.ts';
+import { type FilesRead, ReadCounters, type ReadJob, type ReadThreadData } from './read-messages.ts';
 
 const data = workerData as ReadThreadData;
 const counters = new ReadCounters(data.counters);
@@ -16,23 +16,16 @@ const writer = new PackWriter(data.repository, data.run, new ChunkSet(data.known
 });
 const reader = new FileReader(data, writer, counters);
 
-async function handle(job: ReadJob): Promise<ReadResult[]> {
-  const results: ReadResult[] = [];
-  if (typeof job === 'string') {
-    await (job === 'finish' ? writer.finish() : writer.keep());
-    await writer.close();
-  } else for (const file of job) results.push(await read(file));
-  return results;
-}
-
-async function read(file: FileToRead): Promise<ReadResult> {
-  try {
-    return await reader.read(file);
-  } catch (error) {
-    const skipped = error instanceof JobStopped || writer.failed ? undefined : skipOf(error);
-    if (!skipped) throw error;
-    return { skipped };
-  }
+async function handle(job: ReadJob): Promise<FilesRead | undefined> {
+  if (typeof job !== 'string')
+    return readBatch(
+      job,
+      file => reader.read(file),
+      error => error instanceof JobStopped || writer.failed,
+    );
+  await (job === 'finish' ? writer.finish() : writer.keep());
+  await writer.close();
+  return undefined;
 }
 
 serveJobs(handle, error => repositoryError(data.repository.path, error));

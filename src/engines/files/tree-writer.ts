@@ -5,39 +5,38 @@
 import { type BigIntStats, readlinkSync } from 'node:fs';
 import type { SkippedFile } from '../../domain/run.ts';
 import { type BytePath, bytePathOf, under } from '../../repository/byte-path.ts';
-import { type Entry, type Piece, piecesPerLine } from '../../repository/manifest.ts';
+import type { Entry } from '../../repository/manifest.ts';
 import type { ManifestWriter } from '../../repository/manifest-writer.ts';
 import type { Base, Known } from './base.ts';
+import { linesOfFile } from './file-lines.ts';
 import { attributesOf, isSparse } from './file-reader.ts';
 import { HardLinks } from './hard-links.ts';
 import type { ProgressMeter } from './progress-meter.ts';
-import type { FileRead, ReadResult } from './read-messages.ts';
+import { ReadBatch } from './read-batch.ts';
+import type { FilesRead } from './read-messages.ts';
 import type { ReadPool } from './read-pool.ts';
 import { type Found, skipOf } from './source-walk.ts';
 
 export interface TreeWriterOptions {
   root: BytePath;
-  pool: ReadPool;
+  pool: Pick<ReadPool, 'read'>;
   base: Pick<Base, 'find'> | undefined;
-  manifest: ManifestWriter;
+  manifest: Pick<ManifestWriter, 'add' | 'addFile'>;
   leaveOut: (path: BytePath, why: SkippedFile['why'], code: string) => void;
   meter: ProgressMeter;
 }
 
 /** Entries that may wait in line: enough to keep the threads busy past one large file. */
-const waitingMax = 4_096;
+const waitingMax = 2_048;
 /** Bytes of files that may wait to be read: a walk runs far ahead of its readers. */
 const waitingBytesMax = 256 * 1024 * 1024;
 
-interface Waiting {
-  found: Found;
-  /** What it is to be written as, or the file that is being read for it. */
-  entry: Entry | Promise<ReadResult>;
-  /** Of a file with other names. */
-  group: number | undefined;
-  /** Bytes that are to be read for it. */
-  bytes: number;
-}
+/** What can be written as soon as everything before it is. */
+type Ready =
+  | { lines: string; size: number; group: number }
+  | { entry: Exclude<Entry, { type: 'file' | 'link' }> }
+  /** Kept as it was found: where its first name comes to nothing, it is read in its place. */
+  | { link: Found; group: number };
 
 export class TreeWriter {
   /** Bytes of files that were not read, because they are known. */
@@ -46,132 +45,147 @@ export class TreeWriter {
   readonly #links = new HardLinks();
   /** Groups whose first name is in the manifest. */
   readonly #written = new Set<number>();
-  #waiting: Waiting[] = [];
+  /** Batches that were handed over, oldest first. */
+  readonly #reading: ReadBatch<Ready>[] = [];
+  /** The batch that what is found goes into. */
+  #open = new ReadBatch<Ready>();
+  /** Of those that were handed over: files and entries, and the files' bytes. */
+  #waiting = 0;
   #waitingBytes = 0;
 
   constructor(options: TreeWriterOptions) {
     this.#options = options;
   }
 
-  async add(found: Found): Promise<void> {
+  /** A promise only where something has to be waited for. */
+  add(found: Found): Promise<void> | undefined {
     const { path, stat } = found;
-    if (stat.isFile()) await this.#addFile(found);
-    else if (stat.isDirectory()) await this.#line(found, { type: 'directory', path, ...attributesOf(stat) });
-    else if (stat.isSymbolicLink()) await this.#addSymlink(found);
-    else {
-      const device = `${stat.rdev}`;
-      await this.#line(found, { type: 'special', path, kind: kindOf(stat), device, ...attributesOf(stat) });
-    }
-    while (this.#waiting.length > waitingMax || this.#waitingBytes > waitingBytesMax) await this.#writeFirst();
+    if (stat.isFile()) return this.#addFile(found);
+    if (stat.isDirectory()) return this.#ready({ entry: { type: 'directory', path, ...attributesOf(stat) } });
+    if (stat.isSymbolicLink()) return this.#addSymlink(found);
+    const device = `${stat.rdev}`;
+    return this.#ready({ entry: { type: 'special', path, kind: kindOf(stat), device, ...attributesOf(stat) } });
   }
 
   /** Writes all that waits. */
   async finish(): Promise<void> {
-    while (this.#waiting.length > 0) await this.#writeFirst();
+    this.#handOver();
+    while (this.#reading.length > 0) await this.#writeFirst();
   }
 
-  async #addFile(found: Found): Promise<void> {
-    const { path, stat } = found;
-    const { base } = this.#options;
-    const group = this.#links.known(stat);
-    if (group !== undefined) return this.#line(found, { type: 'link', path, group });
-    const finding = base?.find(path, stat);
-    const known = finding instanceof Promise ? await finding : finding;
-    const begun = this.#links.begin(stat);
-    if (known) return this.#addKnown(found, known, begun);
-    const bytes = Number(stat.size);
-    this.#waitingBytes += bytes;
-    this.#waiting.push({ found, entry: this.#read(found), group: begun, bytes });
+  #addFile(found: Found): Promise<void> | undefined {
+    const group = this.#links.known(found.stat);
+    if (group !== undefined) return this.#ready({ link: found, group });
+    const known = this.#options.base?.find(found.path, found.stat);
+    if (known instanceof Promise) return known.then(it => this.#addNamed(found, it));
+    return this.#addNamed(found, known);
   }
 
-  #read({ path, stat }: Found): Promise<ReadResult> {
-    return this.#options.pool.read({ path, dev: stat.dev, ino: stat.ino }, Number(stat.size));
+  /** The first name of a file. */
+  #addNamed(found: Found, known: Known | undefined): Promise<void> | undefined {
+    const group = this.#links.begin(found.stat) ?? 0;
+    if (known) return this.#addKnown(found, known, group);
+    this.#open.addFile(found, group);
+    return this.#makeRoom();
   }
 
-  #addKnown(found: Found, { content, seen }: Known, group: number | undefined): Promise<void> | void {
-    const { stat } = found;
-    this.bytesKnown += Number(stat.size);
-    const read = { ...attributesOf(stat), size: Number(stat.size), sparse: isSparse(stat), seen, content };
-    if (this.#waiting.length === 0) return this.#writeFile(found, read, group);
-    this.#waiting.push({ found, entry: Promise.resolve({ ...read, changed: false }), group, bytes: 0 });
+  #addKnown({ path, stat }: Found, { content, seen }: Known, group: number): Promise<void> | undefined {
+    const size = Number(stat.size);
+    this.bytesKnown += size;
+    const read = { ...attributesOf(stat), size, sparse: isSparse(stat), seen, content };
+    return this.#ready({ lines: linesOfFile(path, group, read), size, group });
   }
 
-  #addSymlink(found: Found): Promise<void> | void {
-    const { path, stat } = found;
+  #addSymlink({ path, stat }: Found): Promise<void> | undefined {
     try {
       const target = bytePathOf(readlinkSync(under(this.#options.root, path), { encoding: 'buffer' }));
-      return this.#line(found, { type: 'symlink', path, target, ...attributesOf(stat) });
+      return this.#ready({ entry: { type: 'symlink', path, target, ...attributesOf(stat) } });
     } catch (error) {
       const skip = skipOf(error);
       if (!skip) throw error;
       this.#options.leaveOut(path, skip.why, skip.code);
+      return undefined;
     }
   }
 
   /** At once where nothing stands before it. */
-  #line(found: Found, entry: Entry): Promise<void> | void {
-    if (this.#waiting.length === 0) return this.#write(found, entry);
-    this.#waiting.push({ found, entry, group: undefined, bytes: 0 });
+  #ready(ready: Ready): Promise<void> | undefined {
+    if (this.#reading.length === 0 && this.#open.length === 0) return this.#write(ready);
+    this.#open.addEntry(ready);
+    return this.#makeRoom();
+  }
+
+  #makeRoom(): Promise<void> | undefined {
+    if (!this.#open.isFull) return undefined;
+    this.#handOver();
+    return this.#hasRoom ? undefined : this.#writeMany();
+  }
+
+  get #hasRoom(): boolean {
+    return this.#waiting <= waitingMax && this.#waitingBytes <= waitingBytesMax;
+  }
+
+  #handOver(): void {
+    const batch = this.#open;
+    if (batch.length === 0) return;
+    this.#open = new ReadBatch();
+    this.#reading.push(batch);
+    this.#waiting += batch.length;
+    this.#waitingBytes += batch.bytes;
+    if (batch.paths.length > 0) batch.read = this.#options.pool.read(batch.files);
+  }
+
+  async #writeMany(): Promise<void> {
+    while (!this.#hasRoom) await this.#writeFirst();
   }
 
   async #writeFirst(): Promise<void> {
-    const first = this.#waiting[0] as Waiting;
-    if (first.entry instanceof Promise) {
-      this.#options.pool.flush();
-      const result = await first.entry;
-      this.#waitingBytes -= first.bytes;
-      await this.#writeRead(first.found, result, first.group);
-    } else await this.#write(first.found, first.entry);
-    this.#waiting.shift();
+    const batch = this.#reading[0] as ReadBatch<Ready>;
+    const read = await batch.read;
+    let next = 0;
+    for (const { after, entry } of batch.between) {
+      if (read) await this.#writeRead(batch, read, next, after);
+      await this.#write(entry);
+      next = after;
+    }
+    if (read) await this.#writeRead(batch, read, next, batch.paths.length);
+    this.#reading.shift();
+    this.#waiting -= batch.length;
+    this.#waitingBytes -= batch.bytes;
   }
 
-  async #write(found: Found, entry: Entry): Promise<void> {
-    if (entry.type === 'link' && !this.#written.has(entry.group)) return this.#writeOrphan(found, entry.group);
-    await this.#options.manifest.add(entry);
-    if (!found.stat.isDirectory()) this.#options.meter.filesDone += 1;
+  /** The files of a batch from one place to another. */
+  async #writeRead(
+    batch: ReadBatch<Ready>,
+    { lines, sizes, told }: FilesRead,
+    from: number,
+    to: number,
+  ): Promise<void> {
+    for (const { place, why, code } of told)
+      if (place >= from && place < to) this.#options.leaveOut(batch.paths[place] as BytePath, why, code);
+    for (let place = from; place < to; place += 1) {
+      const [text = '', size = 0] = [lines[place], sizes[place]];
+      if (text === '') this.#options.meter.filesDone += 1;
+      else await this.#write({ lines: text, size, group: batch.groupOf(place) });
+    }
+  }
+
+  #write(ready: Ready): Promise<void> | undefined {
+    const { manifest, meter } = this.#options;
+    if ('link' in ready && !this.#written.has(ready.group)) return this.#writeOrphan(ready.link, ready.group);
+    if (!('entry' in ready) || ready.entry.type !== 'directory') meter.filesDone += 1;
+    if ('entry' in ready) return manifest.add(ready.entry);
+    if ('link' in ready) return manifest.add({ type: 'link', path: ready.link.path, group: ready.group });
+    if (ready.group !== 0) this.#written.add(ready.group);
+    return manifest.addFile(ready.lines, ready.size);
   }
 
   /** A further name of a file whose first name came to nothing takes its place. */
   async #writeOrphan(found: Found, group: number): Promise<void> {
-    const reading = this.#read(found);
-    this.#options.pool.flush();
-    await this.#writeRead(found, await reading, group);
+    const batch = new ReadBatch<Ready>();
+    batch.addFile(found, group);
+    await this.#writeRead(batch, await this.#options.pool.read(batch.files), 0, 1);
   }
-
-  async #writeRead(found: Found, result: ReadResult, group: number | undefined): Promise<void> {
-    if ('skipped' in result) {
-      this.#options.leaveOut(found.path, result.skipped.why, result.skipped.code);
-      this.#options.meter.filesDone += 1;
-      return;
-    }
-    if (result.changed) this.#options.leaveOut(found.path, 'changed', '');
-    await this.#writeFile(found, result, group);
-  }
-
-  async #writeFile({ path }: Found, read: Omit<FileRead, 'changed'>, group: number | undefined): Promise<void> {
-    const { size, sparse, seen, content, ...attributes } = read;
-    if (group !== undefined) this.#written.add(group);
-    await this.#options.manifest.add({
-      type: 'file',
-      path,
-      size,
-      ...(sparse ? { sparse: true as const } : {}),
-      ...(group === undefined ? {} : { group }),
-      ...(seen === null ? {} : { seen }),
-      content: firstOf(content),
-      mode: attributes.mode,
-      uid: attributes.uid,
-      gid: attributes.gid,
-      mtimeUs: attributes.mtimeUs,
-    });
-    for (let at = piecesPerLine; at < content.length; at += piecesPerLine)
-      await this.#options.manifest.add({ type: 'data', content: content.slice(at, at + piecesPerLine) });
-    this.#options.meter.filesDone += 1;
-  }
-}
-
-function firstOf(content: Piece[]): Piece[] {
-  return content.length <= piecesPerLine ? content : content.slice(0, piecesPerLine);
 }
 
 function kindOf(stat: BigIntStats): 'fifo' | 'socket' | 'character' | 'block' {

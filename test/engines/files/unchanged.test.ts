@@ -17,16 +17,15 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { readBatch } from '../../../src/engines/files/batch-reader.ts';
 import { FileReader } from '../../../src/engines/files/file-reader.ts';
 import { ProgressMeter } from '../../../src/engines/files/progress-meter.ts';
-import { type FileToRead, ReadCounters } from '../../../src/engines/files/read-messages.ts';
-import type { ReadPool } from '../../../src/engines/files/read-pool.ts';
-import { type Found, skipOf } from '../../../src/engines/files/source-walk.ts';
+import { type FilesToRead, ReadCounters } from '../../../src/engines/files/read-messages.ts';
+import type { Found } from '../../../src/engines/files/source-walk.ts';
 import { TreeWriter } from '../../../src/engines/files/tree-writer.ts';
 import { seenOf } from '../../../src/engines/files/unchanged.ts';
 import { bytePathOf, under } from '../../../src/repository/byte-path.ts';
-import type { ManifestLine } from '../../../src/repository/manifest.ts';
-import type { ManifestWriter } from '../../../src/repository/manifest-writer.ts';
+import { type ManifestLine, parseLine } from '../../../src/repository/manifest.ts';
 import { eventually } from '../../support/eventually.ts';
 import { repetitions } from '../../support/repetitions.ts';
 import { backUpAndCommit, backupJob, runJob, scratch } from './engine-process.ts';
@@ -177,14 +176,17 @@ describe('names of one file', () => {
     const reader = new FileReader({ root, bytesPerSecond: 0 }, store, new ReadCounters());
     const read: string[] = [];
     const pool = {
-      flush: () => undefined,
-      read: async (file: FileToRead) => {
+      read: async (files: FilesToRead) => {
         // By now the walk has seen every name.
         await walked.promise;
-        read.push(file.path);
-        return reader.read(file).catch(error => ({ skipped: skipOf(error) }));
+        read.push(...files.paths);
+        return readBatch(
+          files,
+          file => reader.read(file),
+          () => false,
+        );
       },
-    } as unknown as ReadPool;
+    };
     const walked = Promise.withResolvers<void>();
     const lines: ManifestLine[] = [];
     const leftOut: string[] = [];
@@ -193,7 +195,10 @@ describe('names of one file', () => {
       root,
       pool,
       base: undefined,
-      manifest: { add: (line: ManifestLine) => void lines.push(line) } as unknown as ManifestWriter,
+      manifest: {
+        add: line => void lines.push(line),
+        addFile: text => void lines.push(parseLine(text)),
+      },
       leaveOut: (path, why) => leftOut.push(`${path} ${why}`),
       meter,
     });
