@@ -83,9 +83,11 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
     ),
 
     reattach: effect<ReattachOutput, RunEffectInput>(async ({ input: { run } }) => {
-      // An engine process ends with its agent, so there is never one to follow: what it stored is found again.
+      const found = await engineRuns.reattach(run.id, run.task);
+      if (found === 'alive' || found === 'ended') return { found };
+      // What it stored is found again.
       await engineRuns.stop(run.id, { graceMs: graceDefaultMs });
-      return { found: 'gone', resumable: true, reason: 'engine-failed' };
+      return { found: 'gone', resumable: true, reason: found === 'rebooted' ? 'rebooted' : 'engine-failed' };
     }),
 
     settleSlot: effect<SlotOutput, RunEffectInput>(async ({ input: { run, key }, signal }) => {
