@@ -1,13 +1,19 @@
 /**
  * The engine processes of this agent, by run: at most one a run at a time.
  *
- * 1. An effect that is asked again under the same key follows the process that runs; under another key the old one is
- *    stopped first. One that a dead agent left is stopped before anything is started.
+ * 1. An effect that is asked again under the same key follows the process that runs, also one that a dead agent left; or
+ *    it takes the end that nobody has taken. Under another key the old one is stopped first.
  * 2. Letting go of a transfer does not end its process; `stop` does, also one that is just being started.
+ * 3. An end that this agent has taken is not taken again: what is asked again after it is done again.
  */
 import type { Progress, RunKind } from '../domain/run.ts';
 import type { EngineStep } from '../engines/engine.ts';
+import { endedByRunner, leftNoWord } from '../engines/failures.ts';
+import { type Attached, attachEngine, lastToken } from '../runner/attach.ts';
 import {
+  type EngineBounds,
+  type EngineEnd,
+  type EngineListener,
   type EngineProcess,
   type StopOrder,
   type StopResult,
@@ -21,14 +27,20 @@ export interface EngineRunsOptions {
   data: string;
   /** Told of the progress of each run. */
   onProgress: (kind: RunKind, id: string, progress: Progress) => void;
+  /** Told what an agent that came back found of an engine that it had left. */
+  onReattached?: (kind: RunKind, id: string, found: Attached['found']) => void;
 }
 
-interface EngineRun {
+/** What is followed of a run. */
+interface Followed {
+  /** What the step made of its end. */
+  outcome: Promise<unknown>;
+}
+
+interface EngineRun extends Followed {
   kind: RunKind;
   key: string;
   process: EngineProcess;
-  /** What the step made of its end. */
-  outcome: Promise<unknown>;
   progress: Progress | undefined;
   /** When bytes were last seen to advance (monotonic, ms). */
   advancedAt: number;
@@ -40,6 +52,10 @@ export interface RunOfEngine {
   kind: RunKind;
   /** What is asked again under the same key is the same process. */
   key: string;
+  /** It may be begun again where nobody knows how it ended. Default true. */
+  isRepeatable?: boolean;
+  /** What its runner keeps to though this agent should not come back. */
+  bounds?: EngineBounds;
 }
 
 /** What an engine that another agent or attempt left may take to stop. */
@@ -52,7 +68,9 @@ const tailBytes = 4_096;
 export class EngineRuns {
   readonly #options: EngineRunsOptions;
   readonly #runs = new Map<string, EngineRun>();
-  readonly #starting = new Map<string, { key: string; started: Promise<EngineRun> }>();
+  readonly #starting = new Map<string, { key: string; started: Promise<Followed> }>();
+  /** The keys whose ends were taken, by run. */
+  readonly #taken = new Map<string, string>();
 
   constructor(options: EngineRunsOptions) {
     this.#options = options;
@@ -74,20 +92,32 @@ export class EngineRuns {
     return await this.#directoryOf(id).stderrTail(bytes);
   }
 
+  /** The directory of a run's own files, which is made where it is missing. */
+  async directory(id: string): Promise<RunDirectory> {
+    const directory = this.#directoryOf(id);
+    await directory.create();
+    return directory;
+  }
+
   /** Removes what a run left in the data directory. */
   async forget(id: string): Promise<void> {
+    this.#taken.delete(id);
     await this.#directoryOf(id).remove();
   }
 
-  /** Kills every engine that is left; resolves when none is, or none can be ended. The kill is sent before this returns. */
-  async killAll(): Promise<void> {
-    const ids = new Set([...this.#runs.keys(), ...this.#starting.keys()]);
-    await Promise.all([...ids].map(id => this.stop(id, { graceMs: 0, killMs: killAllMs })));
+  /**
+   * Kills every engine but those of the runs that go on without their agent; resolves when none is left, or none can be
+   * ended. The kill is sent before this returns.
+   */
+  async killAll(goesOn: (id: string) => boolean = () => false): Promise<void> {
+    const ids = [...new Set([...this.#runs.keys(), ...this.#starting.keys()])].filter(id => !goesOn(id));
+    await Promise.all(ids.map(id => this.stop(id, { graceMs: 0, killMs: killAllMs })));
   }
 
   /**
-   * Runs a step to its end, or follows the process that does so already. Rejects with a FailureError: the step's own, or
-   * that it could not be started. Where `signal` is aborted it rejects with the signal's reason, and the process goes on.
+   * Runs a step to its end, or follows the process that does so already. Rejects with a FailureError: the step's own,
+   * what its runner ended it for, or that it could not be started. Where `signal` is aborted it rejects with the signal's
+   * reason, and the process goes on.
    */
   async run<Output>(run: RunOfEngine, step: EngineStep<Output>, signal: AbortSignal): Promise<Output> {
     const followed = await this.#followed(run, step, signal);
@@ -96,6 +126,16 @@ export class EngineRuns {
       else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
     });
     return (await Promise.race([followed.outcome, aborted])) as Output;
+  }
+
+  /**
+   * Looks for what runs of a run whose agent was away, and follows it from now on; `run` under its key takes its end.
+   * What is gone may have left processes that `stop` ends.
+   */
+  async reattach(run: RunOfEngine, step: EngineStep<unknown>): Promise<Attached['found']> {
+    if (this.#runs.has(run.id)) return 'alive';
+    const isIts = lastToken(this.#directoryOf(run.id)) === run.key;
+    return isIts ? (await this.#attach(run, step)).found : 'gone';
   }
 
   /** Ends whatever process a run has, by the stop ladder, and says whether any is left. */
@@ -116,21 +156,14 @@ export class EngineRuns {
     return new RunDirectory(this.#options.data, id);
   }
 
-  /** The directory of a run's own files, which is made where it is missing. */
-  async directory(id: string): Promise<RunDirectory> {
-    const directory = this.#directoryOf(id);
-    await directory.create();
-    return directory;
-  }
-
   /** The run of this key: the one that is there or is being started, or a new one. */
-  async #followed(run: RunOfEngine, step: EngineStep<unknown>, signal: AbortSignal): Promise<EngineRun> {
+  async #followed(run: RunOfEngine, step: EngineStep<unknown>, signal: AbortSignal): Promise<Followed> {
     const { id, key } = run;
     const starting = this.#starting.get(id);
     if (starting?.key === key) return await starting.started;
     const there = this.#runs.get(id);
     if (!starting && there?.key === key) return there;
-    const started = this.#start(run, step, signal);
+    const started = this.#left(run, step).then(left => left ?? this.#start(run, step, signal));
     this.#starting.set(id, { key, started });
     try {
       return await started;
@@ -139,28 +172,67 @@ export class EngineRuns {
     }
   }
 
-  async #start({ id, kind, key }: RunOfEngine, step: EngineStep<unknown>, signal: AbortSignal): Promise<EngineRun> {
+  /** What another incarnation left under this key: a process that runs, or an end that nobody has taken. */
+  async #left(run: RunOfEngine, step: EngineStep<unknown>): Promise<Followed | undefined> {
+    const { id, key, isRepeatable = true } = run;
+    if (this.#runs.has(id) || lastToken(this.#directoryOf(id)) !== key || this.#taken.get(id) === key) return undefined;
+    const { found, followed } = await this.#attach(run, step);
+    if (followed || isRepeatable) return followed;
+    this.#taken.set(id, key);
+    throw leftNoWord(found);
+  }
+
+  async #attach(
+    run: RunOfEngine,
+    step: EngineStep<unknown>,
+  ): Promise<{ found: Attached['found']; followed?: Followed }> {
+    const attached = await attachEngine(this.#directoryOf(run.id), this.#listenerOf(run.id, step));
+    const { found } = attached;
+    this.#options.onReattached?.(run.kind, run.id, found);
+    if (found === 'alive') return { found, followed: this.#follow(run, step, attached.process) };
+    if (found !== 'ended') return { found };
+    const outcome = this.#outcome(run, step, attached.end);
+    outcome.catch(() => undefined); // whoever follows hears of it
+    return { found, followed: { outcome } };
+  }
+
+  async #start(run: RunOfEngine, step: EngineStep<unknown>, signal: AbortSignal): Promise<Followed> {
+    const { id, key, bounds = {} } = run;
     await this.#stopNow(id, { graceMs: leftoverGraceMs }); // invariant 1
     signal.throwIfAborted();
     const directory = await this.directory(id);
     const { command, args, env = {} } = await step.order();
     signal.throwIfAborted();
-    const engine = await startEngine({
-      command,
-      args,
-      directory,
-      token: key,
-      env,
+    const listener = this.#listenerOf(id, step);
+    const process = await startEngine({ command, args, directory, token: key, env, bounds, ...listener });
+    return this.#follow(run, step, process);
+  }
+
+  #listenerOf(id: string, step: EngineStep<unknown>): EngineListener {
+    return {
       onLine: line => this.#hear(id, step.hear?.(line)),
-    });
-    const outcome = engine.ended.then(async end => {
-      if (this.#runs.get(id)?.process === engine) this.#runs.delete(id);
-      return await step.outcome({ ...end, stderrTail: await this.stderrTail(id, tailBytes) });
+      ...(step.hearError && { onStderrLine: (line: string) => this.#hear(id, step.hearError?.(line)) }),
+    };
+  }
+
+  #follow(run: RunOfEngine, step: EngineStep<unknown>, process: EngineProcess): Followed {
+    const { id, kind, key } = run;
+    const outcome = process.ended.then(end => {
+      if (this.#runs.get(id)?.process === process) this.#runs.delete(id);
+      return this.#outcome(run, step, end);
     });
     outcome.catch(() => undefined); // whoever follows hears of it
-    const run: EngineRun = { kind, key, process: engine, outcome, progress: undefined, advancedAt: performance.now() };
-    this.#runs.set(id, run);
-    return run;
+    const followed = { kind, key, process, outcome, progress: undefined, advancedAt: performance.now() };
+    this.#runs.set(id, followed);
+    return followed;
+  }
+
+  async #outcome({ id, key }: RunOfEngine, step: EngineStep<unknown>, end: EngineEnd): Promise<unknown> {
+    this.#taken.set(id, key);
+    const told = { ...end, stderrTail: await this.stderrTail(id, tailBytes) };
+    const ending = endedByRunner(told);
+    if (ending) throw ending;
+    return await step.outcome(told);
   }
 
   #hear(id: string, progress: Progress | undefined): void {

@@ -19,6 +19,7 @@ import type { StopOrder } from '../runner/engine-process.ts';
 import { effect } from '../runtime/effect.ts';
 import { timeText } from '../runtime/step-record.ts';
 import type { AgentParts } from './agent-parts.ts';
+import type { RunOfEngine } from './engine-runs.ts';
 import { scopeOf } from './engine-scope.ts';
 import { checkAllowedPlaces, repositoryName } from './places.ts';
 
@@ -26,6 +27,8 @@ import { checkAllowedPlaces, repositoryName } from './places.ts';
 const stallCheckMs = 1_000;
 /** The grace of an engine that is told to stop for good when its plan says nothing. */
 const graceDefaultMs = 20_000;
+/** How long after a run's deadline its runner ends the engine, if its agent did not. */
+const agentFirstMs = 1_000;
 
 export function runEffectsOf(parts: AgentParts): typeof runEffects {
   const { engineRuns, turns, clock, entries } = parts;
@@ -41,7 +44,7 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
     }),
 
     transfer: effect<TransferOutput, RunEffectInput>(async ({ input, signal, tell }) => {
-      const { run, key } = input;
+      const { run } = input;
       turns.hold(run);
       const stallMs = run.policy.deadlinesMs.stall;
       const watch = setInterval(() => {
@@ -49,7 +52,7 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
       }, stallCheckMs);
       try {
         const step = engineOf(run.document).transfer(await scopeOf(input, parts, signal));
-        const output = await engineRuns.run({ id: run.id, kind: run.task, key }, step, signal);
+        const output = await engineRuns.run(transferOf(input, parts), step, signal);
         if (run.task === 'verify' && run.restore && output.outcome === 'completed')
           await markVerified(run.restore.backup, parts, signal);
         return output;
@@ -89,10 +92,15 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
       engineRuns.stop(run.id, stopOrderOf(run, clock.now())),
     ),
 
-    reattach: effect<ReattachOutput, RunEffectInput>(async ({ input: { run } }) => {
-      // An engine process ends with its agent, so there is never one to follow: what it stored is found again.
-      await engineRuns.stop(run.id, { graceMs: graceDefaultMs });
-      return { found: 'gone', resumable: true, reason: 'engine-failed' };
+    reattach: effect<ReattachOutput, RunEffectInput>(async ({ input, signal }) => {
+      const { run } = input;
+      const engine = engineOf(run.document);
+      const step = engine.transfer(await scopeOf(input, parts, signal));
+      const found = await engineRuns.reattach(transferOf(input, parts), step);
+      if (found === 'alive' || found === 'ended') return { found };
+      await engineRuns.stop(run.id, stopOrderOf(run, clock.now()));
+      const reason = found === 'rebooted' ? 'rebooted' : 'engine-failed';
+      return { found: 'gone', resumable: engine.isResumable, reason };
     }),
 
     settleSlot: effect<SlotOutput, RunEffectInput>(async ({ input, signal }) => {
@@ -150,6 +158,19 @@ async function done<Output>(
   const step = await work;
   if (!isStep(step)) return step;
   return await engineRuns.run({ id: run.id, kind: run.task, key: `${key}/${name}` }, step, signal);
+}
+
+/** The transfer's process, with what bounds it though this agent should not come back. */
+function transferOf({ run, key }: RunEffectInput, { runtime }: AgentParts): RunOfEngine {
+  const { isResumable, stopSignal } = engineOf(run.document);
+  const deadline = runtime.find(run.task, run.id)?.record.deadlines.run;
+  const bounds = {
+    // The agent's own ladder goes first where it is there.
+    deadlineAt: deadline === undefined ? null : Date.parse(deadline) + agentFirstMs,
+    graceMs: run.policy.deadlinesMs.cancelGrace ?? graceDefaultMs,
+    signal: stopSignal,
+  };
+  return { id: run.id, kind: run.task, key, isRepeatable: isResumable, bounds };
 }
 
 async function markVerified(backup: string, { entries, clock }: AgentParts, signal: AbortSignal): Promise<void> {

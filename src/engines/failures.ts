@@ -13,13 +13,33 @@ export function transient(code: Reason, message: string, hint: string, options?:
 
 /** A process that ended without its proof: what is known of how, and the end of what it said. */
 export function endedWithout(end: StepEnd, what = 'said no result'): FailureError {
-  const seeLog = 'see its log with: reeve logs';
   const said = end.stderrTail === '' ? '' : `: ${end.stderrTail.slice(-500)}`;
   return transient('engine-failed', `the engine ${howItEnded(end)} and ${what}${said}`, seeLog);
 }
 
+/** What its runner or the kernel ended before it was done; undefined where it came to its end by itself. */
+export function endedByRunner(end: StepEnd): FailureError | undefined {
+  if (end.code === 0) return undefined;
+  if (end.why === 'deadline')
+    return permanent('deadline-run', 'the deadline run passed, and its runner ended the engine', seeLog);
+  if (end.why === 'cancel') return permanent('user-cancelled', 'it was cancelled on its host', '');
+  if (!end.oomKilled) return undefined;
+  const hint = 'give it more memory by limits.memoryPerRun, or back up less at once';
+  return transient('oom-killed', 'the kernel killed the engine for its memory', hint);
+}
+
+/** A process that nobody followed to its end, and that left no record of it. */
+export function leftNoWord(found: 'gone' | 'rebooted' | 'alive' | 'ended'): FailureError {
+  if (found === 'rebooted')
+    return transient('rebooted', 'its host was booted anew while the engine ran', 'the next attempt begins again');
+  const message = 'its engine ended while no agent was there, and left no word of how';
+  return transient('engine-failed', message, seeLog);
+}
+
+const seeLog = 'see its log with: reeve logs';
+
 /** `ended with status 3`, `was killed by SIGKILL`. */
 export function howItEnded({ code, signal }: Pick<StepEnd, 'code' | 'signal'>): string {
   if (signal) return `was killed by ${signal}`;
-  return code === null ? 'ended, nobody knows how,' : `ended with status ${code}`;
+  return code === null ? 'ended with a status that nobody knows' : `ended with status ${code}`;
 }

@@ -1,12 +1,10 @@
 /** The environment of an engine process: by allowlist, for what an agent inherited has broken engines before. */
-import { tokenVariable } from './members.ts';
 
 /** What an engine gets of its agent's environment. */
 const allowed = ['PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR', 'NODE_COMPILE_CACHE', 'REEVE_FAILPOINTS'];
 
-/** The allowed part of `from`, what the engine's adapter adds, and the run's token, which nothing overrides. */
+/** The allowed part of `from`, and what the engine's adapter adds. The runner adds the run's token, over anything. */
 export function engineEnvironment(
-  token: string,
   added: Readonly<Record<string, string>> = {},
   from: Readonly<Record<string, string | undefined>> = process.env,
 ): Record<string, string> {
@@ -15,5 +13,5 @@ export function engineEnvironment(
     const value = from[name];
     if (value !== undefined) environment[name] = value;
   }
-  return { ...environment, ...added, [tokenVariable]: token };
+  return { ...environment, ...added };
 }

@@ -1,112 +1,107 @@
 /**
- * An engine process from its start to its end.
+ * An engine process from its start to its end, under a runner (`runner.sh`) that outlives its agent with it.
  *
  * 1. It runs in a session and process group of its own, with an environment by allowlist and the run's token in it.
- * 2. It counts as started once `engine.json` names it, so an agent that comes after a crash finds what it left.
- * 3. Its stdin is a pipe that nobody writes to: the pipe's end tells it that its agent is gone.
- * 4. It has ended when it has exited and its last lines were taken; a stranger that holds its stdout open delays that by
- *    no more than a second.
+ * 2. There is no moment at which it runs and nobody could find it: the directory names the start before there is a
+ *    process, the runner before there is an engine, the engine before it is one.
+ * 3. Its stdin is empty, its outputs are files. That its agent is gone changes nothing for it.
+ * 4. The runner records how it ended, and kills what it left; then the runner ends, too.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import type { Readable } from 'node:stream';
-import { FailureError } from '../core/failure.ts';
-import { BoundedFile } from './bounded-file.ts';
-import { engineEnvironment } from './engine-environment.ts';
-import { readEngineFile, writeEngineFile } from './engine-file.ts';
-import { takeLines } from './engine-lines.ts';
-import type { OnLine } from './line-reader.ts';
+import { randomUUID } from 'node:crypto';
+import { symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { type EngineEnd, EngineFollower, type EngineListener } from './engine-follower.ts';
 import { Members } from './members.ts';
-import { identityOfChild, type ProcessIdentity } from './process-identity.ts';
+import { identityOf, type ProcessIdentity } from './process-identity.ts';
+import { readBootId } from './process-table.ts';
+import { type EngineBounds, writeBounds } from './run-control.ts';
 import type { RunDirectory } from './run-directory.ts';
+import { clearLastStart, isToken, runnerVersion, type StartFile, writeStartFile } from './run-files.ts';
+import { namedProcesses, type RunProcesses, settledProcesses } from './run-processes.ts';
+import { type RunnerStart, spawnRunner, startedEngine } from './runner-process.ts';
 import { StopLadder, type StopOrder, type StopResult } from './stop-ladder.ts';
 
+export type { EngineEnd, EngineListener } from './engine-follower.ts';
+export type { EngineBounds } from './run-control.ts';
 export type { StopOrder, StopResult } from './stop-ladder.ts';
 
-export interface EngineStart {
-  command: string;
-  args: readonly string[];
-  /** Variables beyond the allowlist, for this engine. */
-  env?: Readonly<Record<string, string>>;
-  /** Working directory; the run's unless given. */
-  cwd?: string;
-  /** The run's directory, which exists. */
-  directory: RunDirectory;
-  /** Unique to this attempt of the run. */
+export interface EngineStart extends RunnerStart, EngineListener {
+  /** Unique to this attempt of the run; letters, digits and `_.:/@+-`. */
   token: string;
-  /** Takes stdout line by line; while its promise is open, no more is read. If it throws, the rest is thrown away. */
-  onLine: OnLine;
-  /** Longest line in bytes, 64 KiB unless given; the rest of a longer one is dropped. */
-  lineBytesMax?: number;
-  /** Bound of `stderr.log` and of `stderr.log.old`, 1 MiB each unless given. */
-  stderrBytesMax?: number;
-}
-
-export interface EngineEnd {
-  /** Exit status; null where a signal ended it. */
-  code: number | null;
-  signal: NodeJS.Signals | null;
-  /** What `onLine` threw; undefined where all lines were taken. */
-  linesError?: unknown;
+  /** When and how the runner ends it by itself, also without an agent; never, unless given. */
+  bounds?: EngineBounds;
 }
 
 /**
- * Starts an engine. Rejects with the failure `engine-not-started` where its command cannot be run; then there is no
- * process. Its first line is taken after this resolves.
+ * Starts an engine; nothing of an engine before it may be left. Rejects with the failure `engine-not-started` where its
+ * command cannot be run; then there is no process. Its first line is taken after this resolves.
  */
 export async function startEngine(start: EngineStart): Promise<EngineProcess> {
   const { command, args, directory, token } = start;
-  const file = { version: 1, token, command: [command, ...args], at: new Date().toISOString() } as const;
-  await writeEngineFile(directory.path, { ...file, identity: null });
-  const child = spawn(command, args, {
-    cwd: start.cwd ?? directory.path,
-    env: engineEnvironment(token, start.env),
-    detached: true,
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
-  if (child.pid === undefined) throw await notStarted(start, child);
-  // In this turn nobody has waited for it yet, so its pid is its own even if it has ended already.
-  const identity = identityOfChild(child.pid) ?? null;
-  const members = new Members(identity ?? undefined, token);
-  const exited = exitOf(child);
-  // Its stdout is read from now on, for Node throws away what nobody read by its exit; the first line waits.
-  const counted = Promise.withResolvers<void>();
-  const lines = takeLines(child.stdout, { ...start, exited, counted: counted.promise });
-  // Its end is told by its exit; that nobody reads its stdin any more says nothing new.
-  child.stdin.on('error', () => {});
+  if (!isToken(token)) throw new Error(`not a token: ${JSON.stringify(token)}`);
+  await clearLastStart(directory.path);
+  await writeBounds(directory.path, { deadlineAt: null, ...start.bounds });
+  const file: StartFile = {
+    version: runnerVersion,
+    token,
+    start: randomUUID(),
+    bootId: readBootId(),
+    command: [command, ...args],
+    at: new Date().toISOString(),
+  };
+  await writeStartFile(directory.path, file);
+  const { child, stderrFrom } = await spawnRunner(start, file);
+  // In this turn nobody has waited for it yet, so its pid is its own.
+  const spawned = child.pid === undefined ? undefined : identityOf(child.pid);
   try {
-    keepStderr(child.stderr, start);
-    await writeEngineFile(directory.path, { ...file, identity });
+    const engine = await startedEngine(start, file, child);
+    const processes = { ...namedProcesses(directory.path, file), engine };
+    const follower = new EngineFollower(directory, { engine, runner: spawned, stderrFrom }, start);
+    child.once('exit', () => follower.poke());
+    return new EngineProcess(directory, processes, follower);
   } catch (error) {
-    await stopMembers(members, { graceMs: 0 });
+    const left = namedProcesses(directory.path, file);
+    const supervisors = spawned ? [...left.supervisors, spawned] : left.supervisors;
+    await new StopLadder(new Members(left.engine, token), supervisors, { graceMs: 0 }).run();
     throw error;
   }
-  setImmediate(counted.resolve);
-  return new EngineProcess(child.pid, members, ended(exited, lines));
 }
 
 export class EngineProcess {
   readonly pid: number;
-  /** How it ended; never rejects. */
+  /** How it ended, once nothing of it is left; rejects only where its directory cannot be read any more. */
   readonly ended: Promise<EngineEnd>;
+  readonly #directory: RunDirectory;
   readonly #members: Members;
+  readonly #supervisors: readonly ProcessIdentity[];
   #ladder: StopLadder | undefined;
   #stopped: Promise<StopResult> | undefined;
 
-  constructor(pid: number, members: Members, end: Promise<EngineEnd>) {
-    this.pid = pid;
-    this.ended = end;
-    this.#members = members;
+  constructor(
+    directory: RunDirectory,
+    { engine, supervisors, start }: RunProcesses & { engine: ProcessIdentity },
+    follower: EngineFollower,
+  ) {
+    this.pid = engine.pid;
+    this.#directory = directory;
+    this.#members = new Members(engine, start.token);
+    this.#supervisors = supervisors;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    setImmediate(resolve);
+    this.ended = promise.then(() => follower.toEnd());
+    this.ended.catch(() => undefined); // whoever asks hears of it
   }
 
   /**
-   * Stops it and whatever it started, politely first. Called again while it stops, it only shortens the grace; without
-   * grace the kill is sent before this returns. After its end it still kills what the engine left behind.
+   * Stops it and whatever it started, politely first; resolves once its runner has ended, too. Called again while it
+   * stops, it only shortens the grace; without grace the kill is sent before this returns. After its end it still kills
+   * what the engine left behind.
    */
   stop(order: StopOrder): Promise<StopResult> {
+    markStopped(this.#directory);
     this.#ladder?.shorten(order.graceMs);
     if (this.#stopped) return this.#stopped;
-    this.#ladder = new StopLadder(this.#members, order);
+    this.#ladder = new StopLadder(this.#members, this.#supervisors, order);
     this.#stopped = this.#ladder.run().finally(() => {
       this.#ladder = undefined;
       this.#stopped = undefined;
@@ -114,54 +109,34 @@ export class EngineProcess {
     return this.#stopped;
   }
 
-  /** The pids of the run's processes that are there now. */
+  /** The pids of the engine's processes that are there now. */
   members(): number[] {
     return this.#members.look().map(entry => entry.pid);
   }
 }
 
-/** Stops what an agent that is gone left running, by the run's `engine.json`; at once where nothing is left. */
+/** Stops what an agent that is gone left running, by the run's directory; at once where nothing is left. */
 export async function stopLeftover(directory: RunDirectory, order: StopOrder): Promise<StopResult> {
-  const file = await readEngineFile(directory.path);
-  if (!file) return { gone: true, tookMs: 0 };
-  return stopMembers(new Members(file.identity ?? undefined, file.token), order);
+  const found = await settledProcesses(directory.path);
+  if (!found) return { gone: true, tookMs: 0 };
+  markStopped(directory);
+  return await new StopLadder(new Members(found.engine, found.start.token), found.supervisors, order).run();
 }
 
-/** The identity of the run's engine, as its `engine.json` has it; undefined where none was started. */
+/** The identity of the run's engine, as its directory has it; undefined where none was started. */
 export async function engineIdentity(directory: RunDirectory): Promise<ProcessIdentity | undefined> {
-  return (await readEngineFile(directory.path))?.identity ?? undefined;
+  return (await settledProcesses(directory.path))?.engine;
 }
 
-function stopMembers(members: Members, order: StopOrder): Promise<StopResult> {
-  return new StopLadder(members, order).run();
+/** So that the end which follows is not taken for the engine's own by an agent that comes later. */
+function markStopped({ path }: RunDirectory): void {
+  try {
+    symlinkSync('.', join(path, stoppedMark));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EEXIST' && code !== 'ENOENT') throw error;
+  }
 }
 
-/** A full disk must not stop the engine: then what it says is read on, and lost. */
-function keepStderr(stderr: Readable, start: EngineStart): void {
-  const file = new BoundedFile(start.directory.stderrPath, start.stderrBytesMax ?? 2 ** 20);
-  file.on('error', () => stderr.resume());
-  stderr.on('error', () => file.destroy()).pipe(file);
-}
-
-function exitOf(child: ChildProcess): Promise<EngineEnd> {
-  return new Promise(resolve => {
-    child.once('exit', (code, signal) => resolve({ code, signal }));
-  });
-}
-
-async function notStarted({ command }: EngineStart, child: ChildProcess): Promise<FailureError> {
-  const [cause] = (await once(child, 'error').catch((error: unknown) => [error])) as [Error];
-  const failure = {
-    kind: 'permanent',
-    code: 'engine-not-started',
-    message: `cannot start ${command}: ${cause.message}`,
-    hint: 'see that the command is installed and may be run by the user of the agent',
-  } as const;
-  return new FailureError(failure, { cause });
-}
-
-async function ended(exited: Promise<EngineEnd>, lines: Promise<unknown>): Promise<EngineEnd> {
-  const linesError = await lines;
-  const end = await exited;
-  return linesError === undefined ? end : { ...end, linesError };
-}
+/** Is there where an agent stopped the engine by its own ladder. */
+export const stoppedMark = 'why-stop';

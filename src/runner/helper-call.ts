@@ -9,7 +9,7 @@ import type { Readable } from 'node:stream';
 import { formatDuration } from '../core/durations.ts';
 import { FailureError } from '../core/failure.ts';
 import { engineEnvironment } from './engine-environment.ts';
-import { Members } from './members.ts';
+import { Members, tokenVariable } from './members.ts';
 import { identityOfChild } from './process-identity.ts';
 import { StopLadder } from './stop-ladder.ts';
 
@@ -50,7 +50,7 @@ export async function callHelper(call: HelperCall): Promise<HelperResult> {
   const { what, command, args, env = {}, token, signal, timeoutMs = helperTimeoutMs } = call;
   signal.throwIfAborted();
   const child = spawn(command, args, {
-    env: engineEnvironment(token, env),
+    env: { ...engineEnvironment(env), [tokenVariable]: token },
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -71,7 +71,7 @@ export async function callHelper(call: HelperCall): Promise<HelperResult> {
     const [end, said, complained] = await Promise.race([Promise.all([over, stdout, stderr]), late.promise]);
     return { ...end, stdout: said, stderr: complained };
   } catch (error) {
-    await new StopLadder(members, { graceMs }).run();
+    await new StopLadder(members, [], { graceMs }).run();
     throw error;
   } finally {
     clearTimeout(timer);

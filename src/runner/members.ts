@@ -1,16 +1,17 @@
 /**
- * The processes of one engine run, found anew at each look.
+ * The processes of one engine, found anew at each look. Its runner and its watcher are none of them.
  *
- * 1. Who carries the run's token in its environment belongs to it, whichever session it moved to.
- * 2. Who is in the leader's session belongs to it while that session is known to be ours: its leader lives, or one of
+ * 1. The leader belongs to it, which is the engine itself.
+ * 2. Who carries the run's token in its environment belongs to it, whichever session it moved to.
+ * 3. Who is in the leader's session belongs to it while that session is known to be ours: its leader lives, or one of
  *    its processes carries the token or was ours at the last look. A session's number is not given away while anybody
  *    is in it, so what was ours stays ours until it is empty; after that, a process under the same number is another's.
- * 3. The process that looks never counts.
+ * 4. The process that looks never counts.
  */
 import { type ProcessIdentity, sendSignal } from './process-identity.ts';
 import { hasInEnvironment, type ProcessEntry, processEntries, processEntry, readBootId } from './process-table.ts';
 
-/** The variable that every process of a run carries. */
+/** The variable that every process of an engine carries; `runner.sh` sets it. */
 export const tokenVariable = 'REEVE_RUN';
 
 export class Members {
@@ -28,7 +29,7 @@ export class Members {
   /** Who is there now. */
   look(): ProcessEntry[] {
     const entries = processEntries().filter(entry => entry.pid !== process.pid);
-    const marked = entries.filter(entry => hasInEnvironment(entry.pid, `${tokenVariable}=${this.#token}`));
+    const marked = entries.filter(entry => this.#isLeader(entry) || this.#isMarked(entry));
     const session = this.#leader ? entries.filter(entry => entry.session === this.#leader?.pid) : [];
     const isOurs =
       this.#isLeaderThere() ||
@@ -43,16 +44,27 @@ export class Members {
     return entry.group === this.#leader?.pid;
   }
 
-  /** Signals the leader's process group, where somebody of ours is in it. */
+  /** Signals the leader's process group, where somebody of ours is in it; else the leader, which has none yet. */
   signalGroup(signal: NodeJS.Signals): void {
-    const { pid } = this.#leader ?? {};
-    if (pid !== undefined && this.look().some(entry => this.isInGroup(entry))) sendSignal(-pid, signal);
+    if (!this.#leader) return;
+    const { pid } = this.#leader;
+    const there = this.look();
+    if (there.some(entry => this.isInGroup(entry))) sendSignal(-pid, signal);
+    else if (there.some(entry => this.#isLeader(entry))) sendSignal(pid, signal);
   }
 
   /** Kills the group, and then everybody that is found. */
   killAll(): void {
     this.signalGroup('SIGKILL');
     for (const entry of this.look()) sendSignal(entry.pid, 'SIGKILL');
+  }
+
+  #isMarked({ pid }: ProcessEntry): boolean {
+    return hasInEnvironment(pid, `${tokenVariable}=${this.#token}`);
+  }
+
+  #isLeader({ pid, startTime }: ProcessEntry): boolean {
+    return pid === this.#leader?.pid && startTime === this.#leader.startTime;
   }
 
   /** Also as a zombie it keeps its number, and its session's. */

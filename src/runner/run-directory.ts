@@ -1,22 +1,27 @@
-/** The directory of a run, `<data>/runs/<run id>/`: its job, its engine's identity and its stderr. Owner only. */
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+/** The directory of a run, `<data>/runs/<run id>/`: its job, its processes and its logs (`run-files.ts`). Owner only. */
+import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FailureError } from '../core/failure.ts';
 import { isId } from '../core/ids.ts';
-import { writeSyncedFile } from './synced-file.ts';
+import { writeWhole } from './synced-file.ts';
 
 /** Most bytes of a job file. */
 export const jobBytesMax = 2 ** 20;
 
 export class RunDirectory {
   readonly path: string;
+  readonly stdoutPath: string;
   readonly stderrPath: string;
+  /** Where an engine leaves, whole, what it must not lose of what it says; gone when the next one starts. */
+  readonly resultPath: string;
 
   /** Names the directory, whether it is there or not. Throws for what is no run id. */
   constructor(dataDirectory: string, runId: string) {
     if (!isId(runId)) throw new Error(`not a run id: ${JSON.stringify(runId)}`);
     this.path = join(dataDirectory, 'runs', runId);
+    this.stdoutPath = join(this.path, 'stdout.log');
     this.stderrPath = join(this.path, 'stderr.log');
+    this.resultPath = join(this.path, 'result.json');
   }
 
   /** Makes it where it is missing. May be called twice. */
@@ -43,24 +48,34 @@ export class RunDirectory {
         message: `the job for ${this.path} has ${bytes} bytes, more than ${jobBytesMax}`,
         hint: 'name fewer paths and patterns in the plan',
       });
-    const path = join(this.path, name);
-    await writeSyncedFile(`${path}.next`, text);
-    await rename(`${path}.next`, path);
-    return path;
+    await writeWhole(this.path, name, text);
+    return join(this.path, name);
+  }
+
+  /** The text of `result.json`; undefined where the engine left none. */
+  async result(): Promise<string | undefined> {
+    return await readFile(this.resultPath, 'utf8').catch(ifMissing(undefined));
   }
 
   /** The last bytes of the engine's stderr, without white space around them; empty where there is none. */
   async stderrTail(bytesMax: number): Promise<string> {
-    const file = await open(this.stderrPath).catch(ifMissing(undefined));
-    if (!file) return '';
-    try {
-      const { size } = await file.stat();
-      const buffer = Buffer.alloc(Math.min(size, bytesMax));
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, size - buffer.length);
-      return buffer.toString('utf8', 0, bytesRead).trim();
-    } finally {
-      await file.close();
-    }
+    const newest = await tail(this.stderrPath, bytesMax);
+    // What was kept when the log was cut comes before it.
+    const older = await tail(`${this.stderrPath}.old`, bytesMax - newest.length);
+    return Buffer.concat([older, newest]).toString('utf8').trim();
+  }
+}
+
+async function tail(path: string, bytesMax: number): Promise<Buffer> {
+  const file = await open(path).catch(ifMissing(undefined));
+  if (!file) return Buffer.alloc(0);
+  try {
+    const { size } = await file.stat();
+    const buffer = Buffer.alloc(Math.min(size, bytesMax));
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, size - buffer.length);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
   }
 }
 

@@ -80,13 +80,15 @@ test('an agent that is killed with its commit done and not yet told ends the run
   await agent.kill();
   expect(world.engines()).toMatchObject([{ pid: engine.pid }]);
   await world.runAgent();
+  process.kill(engine.pid, 'SIGCONT');
   await expectDecided(id, 'completed');
 });
 
 test('an agent that is killed just before its commit ends the run once it is back', async () => {
-  const { agent, id } = await stoppedCommit('slot.before-link');
+  const { agent, id, engine } = await stoppedCommit('slot.before-link');
   await agent.kill();
   expect(await world.listed()).toEqual([]);
   await world.runAgent();
+  process.kill(engine.pid, 'SIGCONT');
   await expectDecided(id, 'completed');
 });

@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { writeEngineFile } from '../../src/runner/engine-file.ts';
 import { engineIdentity, stopLeftover } from '../../src/runner/engine-process.ts';
-import { identityOf, isAlive } from '../../src/runner/process-identity.ts';
+import { identityOf, isAlive, type ProcessIdentity } from '../../src/runner/process-identity.ts';
+import { readBootId } from '../../src/runner/process-table.ts';
 import { RunDirectory } from '../../src/runner/run-directory.ts';
+import { runnerVersion, writeStartFile } from '../../src/runner/run-files.ts';
 import { eventually } from '../support/eventually.ts';
 import { TestRun } from './runs.ts';
 
@@ -19,50 +21,65 @@ afterEach(async () => {
   await run.close();
 });
 
-test('an engine that outlived its killed agent is stopped by its file', async () => {
-  const agent = join(import.meta.dirname, 'agent-with-engine.ts');
-  // In a session of its own, and without the token of this test's run, as an engine of another agent is.
-  const child = spawn(process.execPath, [agent, run.data, `${run.token}-inner`, 'deaf'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let said = '';
-  child.stdout.on('data', chunk => {
-    said += chunk;
-  });
-  const engine = await eventually('the engine is started', () => identityOf(Number(said)));
-  child.kill('SIGKILL');
-  await eventually('its agent is gone', () => child.signalCode !== null);
+test('an engine that outlived its killed agent is stopped by its directory', async () => {
+  const script = 'process.on("SIGTERM", () => {}); setInterval(() => {}, 1e6); console.log("ready")';
+  const { engine, directory } = await run.startAndKill(script);
   expect(isAlive(engine)).toBe(true);
-
-  const directory = new RunDirectory(run.data, 'inner');
   expect(await engineIdentity(directory)).toEqual(engine);
   expect(await stopLeftover(directory, { graceMs: 100 })).toMatchObject({ gone: true });
   expect(isAlive(engine)).toBe(false);
   expect(await stopLeftover(directory, { graceMs: 100 })).toMatchObject({ gone: true });
 });
 
-test('an engine whose agent died between its start and its file is found by its token', async () => {
+/** A start of which nobody knows more than that it was to be. */
+async function begun(): Promise<void> {
+  const at = new Date().toISOString();
+  const file = { version: runnerVersion, token: run.token, start: 'the-start', bootId: readBootId(), at };
+  await writeStartFile(run.directory.path, { ...file, command: ['sleep', '60'] });
+}
+
+async function named(engine: ProcessIdentity, bootId = engine.bootId): Promise<void> {
+  await begun();
+  const file = { version: runnerVersion, token: run.token };
+  const nobody = { bootId, pid: 4_000_000, startTime: '1' };
+  const runner = { ...file, start: 'the-start', runner: nobody, watcher: nobody };
+  await writeFile(join(run.directory.path, 'run.json'), JSON.stringify(runner));
+  await writeFile(join(run.directory.path, 'engine.json'), JSON.stringify({ ...file, identity: engine }));
+}
+
+test('an engine that was never named is found by its token', async () => {
   const child = spawn('sleep', ['60'], {
     detached: true,
     env: { ...process.env, REEVE_RUN: run.token },
     stdio: 'ignore',
   });
   const identity = await eventually('it runs', () => identityOf(child.pid ?? 0));
-  const file = { version: 1, token: run.token, command: ['sleep', '60'], at: new Date().toISOString() } as const;
-  await writeEngineFile(run.directory.path, { ...file, identity: null });
+  await begun();
+  await mkdir(join(run.directory.path, 'claim-the-start'));
   expect(await stopLeftover(run.directory, { graceMs: 100 })).toMatchObject({ gone: true });
   expect(isAlive(identity)).toBe(false);
+});
+
+test('a start that its runner has not begun when it is looked for never happens', async () => {
+  await begun();
+  expect(await stopLeftover(run.directory, { graceMs: 100 })).toMatchObject({ gone: true });
+  const script = join(import.meta.dirname, '..', '..', 'src', 'runner', 'runner.sh');
+  const late = spawn('/bin/sh', [script, run.directory.path, run.token, 'the-start', 'touch', 'ran'], {
+    cwd: run.directory.path,
+    stdio: 'ignore',
+  });
+  expect(await once(late, 'exit')).toEqual([75, null]);
+  expect(await readdir(run.directory.path)).not.toContain('ran');
 });
 
 test('a process that got the pid of an engine that is gone is not touched', async () => {
   const child = spawn('sleep', ['60'], { detached: true, stdio: 'ignore' });
   const identity = await eventually('it runs', () => identityOf(child.pid ?? 0));
-  const file = { version: 1, token: run.token, command: ['sleep', '60'], at: new Date().toISOString() } as const;
   for (const former of [
     { ...identity, startTime: '1' },
     { ...identity, bootId: 'the boot before' },
   ]) {
-    await writeEngineFile(run.directory.path, { ...file, identity: former });
+    await named(former);
     expect(await stopLeftover(run.directory, { graceMs: 100 })).toMatchObject({ gone: true });
     expect(isAlive(identity)).toBe(true);
   }
@@ -71,7 +88,7 @@ test('a process that got the pid of an engine that is gone is not touched', asyn
 
 test('a directory without a file, or with a torn one, has nothing left', async () => {
   expect(await stopLeftover(run.directory, { graceMs: 100 })).toMatchObject({ gone: true });
-  await writeFile(join(run.directory.path, 'engine.json'), '{"version": 1, "tok');
+  await writeFile(join(run.directory.path, 'start.json'), '{"version": 1, "tok');
   expect(await stopLeftover(run.directory, { graceMs: 100 })).toMatchObject({ gone: true });
   expect(await stopLeftover(new RunDirectory(run.data, 'never'), { graceMs: 100 })).toMatchObject({ gone: true });
 });

@@ -1,13 +1,25 @@
 /** A run's directory in a temporary place, and the engine processes that a test starts in it. */
+import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type EngineProcess, type EngineStart, startEngine } from '../../src/runner/engine-process.ts';
+import {
+  type EngineBounds,
+  type EngineProcess,
+  type EngineStart,
+  startEngine,
+  stopLeftover,
+} from '../../src/runner/engine-process.ts';
+import { identityOf, type ProcessIdentity } from '../../src/runner/process-identity.ts';
 import { RunDirectory } from '../../src/runner/run-directory.ts';
+import { eventually } from '../support/eventually.ts';
+import { processesNaming } from '../support/processes.ts';
 
 export class TestRun {
   readonly data: string;
   readonly directory: RunDirectory;
+  /** The run whose agent is a process of its own. */
+  readonly inner: RunDirectory;
   readonly token = `test-${crypto.randomUUID()}`;
   readonly lines: string[] = [];
   readonly #engines: EngineProcess[] = [];
@@ -15,6 +27,7 @@ export class TestRun {
   private constructor(data: string) {
     this.data = data;
     this.directory = new RunDirectory(data, 'run-1');
+    this.inner = new RunDirectory(data, 'inner');
   }
 
   static async open(): Promise<TestRun> {
@@ -35,9 +48,37 @@ export class TestRun {
     return engine;
   }
 
-  /** Kills what is left, and removes the directory. */
+  /** Starts a piece of JavaScript that says `ready` by an agent of its own, which is killed then and never comes back. */
+  async startAndKill(
+    script: string,
+    bounds: EngineBounds = {},
+  ): Promise<{ engine: ProcessIdentity; directory: RunDirectory }> {
+    const agent = join(import.meta.dirname, 'agent-with-engine.ts');
+    const child = spawn(process.execPath, [agent, this.data, `${this.token}-inner`, JSON.stringify(bounds), script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let said = '';
+    child.stdout.on('data', chunk => {
+      said += chunk;
+    });
+    const engine = await eventually('the engine is started', () => identityOf(Number(said)));
+    child.kill('SIGKILL');
+    await eventually('its agent is gone', () => child.signalCode !== null);
+    return { engine, directory: this.inner };
+  }
+
+  /** Every process that names the run's directory or carries its token: runners, watchers and engines. */
+  processes(): number[] {
+    return [...processesNaming(this.data), ...processesNaming(this.token)].map(({ pid }) => pid);
+  }
+
+  /** Kills what is left, and removes the directory. Throws where a run left a process behind. */
   async close(): Promise<void> {
     for (const engine of this.#engines) await engine.stop({ graceMs: 0 });
+    await stopLeftover(this.inner, { graceMs: 0 });
+    const left = this.processes();
+    for (const pid of left) process.kill(pid, 'SIGKILL');
     await rm(this.data, { recursive: true, force: true });
+    if (left.length > 0) throw new Error(`the run left processes: ${left.join(', ')}`);
   }
 }

@@ -174,9 +174,11 @@ export class World {
     return processesNaming(this.directory);
   }
 
-  /** The engine processes of this world. */
+  /** The engine processes of this world, without their runners. */
   engines(): FoundProcess[] {
-    return this.processes().filter(({ command }) => command.some(word => word.includes('engines/files/process')));
+    return this.processes().filter(
+      ({ command }) => command.some(word => word.includes('engines/files/process')) && !command.some(isRunner),
+    );
   }
 
   /** Resolves with an engine process that a failpoint or a signal has stopped. */
@@ -224,6 +226,10 @@ export function holesIn(history: readonly HistoryRecord[]): string[] {
       holes.push(`${record.revision} (${record.state}) comes from ${record.from}, not ${before?.state ?? null}`);
     return holes;
   });
+}
+
+function isRunner(word: string): boolean {
+  return word.endsWith('runner/runner.sh');
 }
 
 function killIfThere(pid: number): void {

@@ -125,9 +125,13 @@ export function jobStep<Task extends Job['task'], Output>(
       if (event) last = event;
       return undefined;
     },
-    outcome: end => {
-      if (last?.type === 'failure') throw new FailureError(last.failure);
-      if (last && end.code === 0) return outputOf(last.result as EngineResultOf<Task>);
+    outcome: async end => {
+      // A log that was cut may have lost the last line; the file beside it has it, too.
+      const word = last ?? eventOf((await directory.result()) ?? '');
+      if (word?.type === 'failure') throw new FailureError(word.failure);
+      // Where its runner was killed nobody knows the status; that it said its result is enough.
+      const isDone = end.code === 0 || (end.code === null && end.signal === null);
+      if (word?.type === 'result' && isDone) return outputOf(word.result as EngineResultOf<Task>);
       throw endedWithout(end);
     },
   };

@@ -1,9 +1,13 @@
 /**
  * The engine process: `node process.ts JOB`. It does one job, says what it does as JSON lines on stdout, and ends with
- * one of `engineExit`. SIGTERM, SIGINT, or the end of a piped stdin (whoever started it is gone) stop it: at a chunk's
- * end, with its temporary files removed.
+ * one of `engineExit`. SIGTERM or SIGINT stop it: at a chunk's end, with its temporary files removed. That whoever started
+ * it is gone does not: its runner ends it when its time is over.
+ *
+ * How the job ended, its last line, is also left whole as `result.json` beside the job: a log may be cut while nobody
+ * follows it.
  */
-import { fstatSync, readFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { inspect } from 'node:util';
 import { FailureError, failureOf } from '../../core/failure.ts';
 import { type EngineEvent, engineExit } from './events.ts';
@@ -13,9 +17,25 @@ import { doJob } from './tasks.ts';
 
 const stopping = new AbortController();
 
-/** Lines are small and stdout is a pipe or a file, so each is written before this returns. */
+/** A full disk must not stop a backup: then nobody hears the line. Where nobody reads a pipe any more, nobody wants it. */
 function say(event: EngineEvent): void {
-  process.stdout.write(`${JSON.stringify(event)}\n`);
+  try {
+    writeSync(1, `${JSON.stringify(event)}\n`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EPIPE') stop();
+  }
+}
+
+/** Says how the job ended. */
+function sayEnding(event: EngineEvent): void {
+  try {
+    const path = join(dirname(process.argv[2] ?? ''), 'result.json');
+    writeFileSync(`${path}.new`, `${JSON.stringify(event)}\n`, { mode: 0o600 });
+    renameSync(`${path}.new`, path);
+  } catch {
+    // The line says it too.
+  }
+  say(event);
 }
 
 function stop(): void {
@@ -25,11 +45,6 @@ function stop(): void {
 function listenForTheEnd(): void {
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
-  // Nobody reads any more: as when stdin ends.
-  process.stdout.on('error', stop);
-  const stdin = fstatSync(0);
-  if (!stdin.isFIFO() && !stdin.isSocket()) return;
-  process.stdin.on('end', stop).on('error', stop).resume();
 }
 
 function readJob(): Job | undefined {
@@ -40,7 +55,7 @@ function readJob(): Job | undefined {
   } catch (error) {
     const message = `the engine got a bad job: ${error instanceof Error ? error.message : String(error)}`;
     const hint = 'this is a defect of Reeve: report it with the log';
-    say({ type: 'failure', failure: { kind: 'permanent', code: 'defect', message, hint } });
+    sayEnding({ type: 'failure', failure: { kind: 'permanent', code: 'defect', message, hint } });
     return undefined;
   }
 }
@@ -53,13 +68,13 @@ async function run(): Promise<number> {
   try {
     const result = await doJob(job, meter, stopping.signal);
     meter.end();
-    say({ type: 'result', result });
+    sayEnding({ type: 'result', result });
     return engineExit.done;
   } catch (error) {
     if (stopping.signal.aborted) return engineExit.stopped;
     // An unclassified error is a defect: where it came from is worth a line in the log.
     if (!(error instanceof FailureError)) process.stderr.write(`${inspect(error)}\n`);
-    say({ type: 'failure', failure: failureOf(error) });
+    sayEnding({ type: 'failure', failure: failureOf(error) });
     return engineExit.failed;
   }
 }

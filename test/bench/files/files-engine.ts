@@ -52,7 +52,7 @@ export class FilesEngine implements Contender {
     writeFileSync(path, JSON.stringify(job));
     // What an agent that runs has compiled by then (src/main.ts).
     const added = { ...engineVariables(job.task), NODE_COMPILE_CACHE: join(this.#directory, 'compiled') };
-    const env = engineEnvironment('bench', added);
+    const env = engineEnvironment(added);
     const { usage, stdout } = await measure(this.#directory, engineCommand(path, job.task), {
       env,
       cwd: this.#directory,

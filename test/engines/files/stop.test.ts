@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
@@ -47,9 +47,9 @@ describe('a backup that is told to stop', () => {
     },
   );
 
-  test('by the end of its stdin, for its starter is gone, stops the same way and can go on later', async () => {
+  test('can go on later', async () => {
     const running = await runningBackup();
-    running.engine.process.stdin?.destroy();
+    running.engine.process.kill('SIGTERM');
     await endsSoon(running);
     const whole = 300 * 1024 * 1024;
     const resumed = await runJob(running.directory, backupJob('p-1', running.source, running.repository));
@@ -58,6 +58,13 @@ describe('a backup that is told to stop', () => {
     // Nothing was stored twice, what was under way when it was stopped included.
     expect(packBytes(running.repository)).toBeLessThan(whole * 1.01);
   });
+});
+
+test('a backup whose starter is gone goes on, and leaves its result beside its job', async () => {
+  const { directory, engine } = await runningBackup();
+  engine.process.stdin?.destroy();
+  expect((await engine.ended).status).toBe(0);
+  expect(JSON.parse(readFileSync(join(directory, 'result.json'), 'utf8'))).toEqual(engine.events.at(-1));
 });
 
 test('a backup of much data keeps its memory small', async () => {

@@ -1,0 +1,99 @@
+/** Starts `runner.sh`, which starts the engine: detached, with files for its output, so that both outlive this process. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { FailureError } from '../core/failure.ts';
+import { engineEnvironment } from './engine-environment.ts';
+import { isAlive, type ProcessIdentity } from './process-identity.ts';
+import { processEntry } from './process-table.ts';
+import type { RunDirectory } from './run-directory.ts';
+import { readEngineFile, type StartFile } from './run-files.ts';
+
+export interface RunnerStart {
+  command: string;
+  args: readonly string[];
+  /** Variables beyond the allowlist, for this engine. */
+  env?: Readonly<Record<string, string>>;
+  /** Working directory; the run's unless given. */
+  cwd?: string;
+  /** The run's directory, which exists. */
+  directory: RunDirectory;
+}
+
+export interface StartedRunner {
+  child: ChildProcess;
+  /** What `stderr.log` held before. */
+  stderrFrom: number;
+}
+
+const script = fileURLToPath(new URL('./runner.sh', import.meta.url));
+/** What a start may take, on a busy host. */
+const startMsMax = 30_000;
+/** How `runner.sh` ends where it starts nothing. */
+const exitOf = { commandMissing: 127, givenUp: 75, notRecorded: 74 };
+
+/** Rejects with the failure `engine-not-started` where there is no process. */
+export async function spawnRunner(start: RunnerStart, { token, start: name }: StartFile): Promise<StartedRunner> {
+  const { command, args, directory } = start;
+  const [stdout, stderr] = [openSync(directory.stdoutPath, 'a', 0o600), openSync(directory.stderrPath, 'a', 0o600)];
+  try {
+    const stderrFrom = fstatSync(stderr).size;
+    const child = spawn('/bin/sh', [script, directory.path, token, name, command, ...args], {
+      cwd: start.cwd ?? directory.path,
+      env: engineEnvironment(start.env),
+      detached: true,
+      stdio: ['ignore', stdout, stderr],
+    });
+    if (child.pid !== undefined) return { child, stderrFrom };
+    const [cause] = (await once(child, 'error').catch((error: unknown) => [error])) as [Error];
+    throw notStarted(command, cause.message, { cause });
+  } finally {
+    closeSync(stdout);
+    closeSync(stderr);
+  }
+}
+
+/**
+ * Resolves with the engine once it is named and has a session of its own, or has ended already. Rejects with the failure
+ * `engine-not-started` where there will be none.
+ */
+export async function startedEngine(
+  start: RunnerStart,
+  file: StartFile,
+  child: ChildProcess,
+): Promise<ProcessIdentity> {
+  const { path } = start.directory;
+  const end = performance.now() + startMsMax;
+  for (;;) {
+    const hasExited = child.exitCode !== null || child.signalCode !== null;
+    const engine = readEngineFile(path, file)?.identity;
+    if (engine && (hasExited || !isAlive(engine) || hasSession(engine))) return engine;
+    if (hasExited) throw notStarted(start.command, whyNot(child));
+    if (performance.now() > end) throw notStarted(start.command, `its runner did nothing for ${startMsMax} ms`);
+    await delay(2);
+  }
+}
+
+/** Where the platform gave it none there is nothing to wait for. */
+function hasSession({ pid }: ProcessIdentity): boolean {
+  return process.platform !== 'linux' || processEntry(pid)?.group === pid;
+}
+
+function whyNot({ exitCode, signalCode }: ChildProcess): string {
+  if (exitCode === exitOf.commandMissing) return 'there is no such command, or it may not be run';
+  if (exitCode === exitOf.notRecorded) return 'its process could not be recorded in the directory of the run';
+  if (exitCode === exitOf.givenUp) return 'the start was given up';
+  return `its runner ended with ${signalCode ?? exitCode}`;
+}
+
+function notStarted(command: string, why: string, options?: { cause: Error }): FailureError {
+  const failure = {
+    kind: 'permanent',
+    code: 'engine-not-started',
+    message: `cannot start ${command}: ${why}`,
+    hint: 'see that the command is installed and may be run by the user of the agent',
+  } as const;
+  return new FailureError(failure, options);
+}
