@@ -51,6 +51,8 @@ export const runEffects = {
   stopEngine: hole<StopOutput, RunEffectInput>('stopEngine'),
   /** Stops at a chunk boundary and keeps what was stored. */
   suspendEngine: hole<StopOutput, RunEffectInput>('suspendEngine'),
+  /** Lets the engine run on without its agent. */
+  letGo: hole<void, RunEffectInput>('letGo'),
   /** Looks for the engine that was left running. */
   reattach: hole<ReattachOutput, RunEffectInput>('reattach'),
   /** Puts `void` into the commit slot, or finds what is there; tries until its signal is aborted. */

@@ -26,6 +26,7 @@ export const runs = setup({
   actors: runEffects,
   guards: {
     isDeadline: (_, { passed, awaited }: { passed: string; awaited: string }) => passed === awaited,
+    wasCancelled: (_, { failure }: WithFailure) => failure.code === 'user-cancelled',
     isOutOfTime: (_, { failure }: WithFailure) => failure.code.startsWith('deadline-'),
     isWorthAnother: ({ context }, { failure }: WithFailure) => isWorthAnother(context, failure),
     isWorthAnotherOnReturn: ({ context }, { failure }: WithFailure) =>

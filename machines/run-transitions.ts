@@ -22,8 +22,9 @@ export const drainCancelled = {
   ...cancelled('drain-cancelled'),
 };
 
-/** After a failed effect: out of time, again once the agent is back, again later, or the end. */
+/** After a failed effect: cancelled on its host, out of time, again once the agent is back, again later, or the end. */
 export const afterFailure = [
+  { guard: { type: 'wasCancelled' as const, params: told.failure }, ...cancelled('user-cancelled') },
   {
     guard: { type: 'isOutOfTime' as const, params: told.failure },
     target: '#timing-out',

@@ -117,6 +117,7 @@ export class Agent {
     const engineRuns = new EngineRuns({
       data: config.data,
       onProgress: (kind, id, progress) => tellProgress(kind, id, progress),
+      onReattached: (kind, id, found) => observe({ fact: 'engine.reattached', kind, id, found, at: this.#now() }),
     });
     const runtime = new Runtime(host, { onFenced: (_, id) => void engineRuns.stop(id, { graceMs: 0 }) });
     this.parts = {

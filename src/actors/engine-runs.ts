@@ -44,6 +44,8 @@ interface EngineRun extends Followed {
   progress: Progress | undefined;
   /** When bytes were last seen to advance (monotonic, ms). */
   advancedAt: number;
+  /** It goes on without this agent. */
+  isLetGo: boolean;
 }
 
 /** Whose process it is, and under which key. */
@@ -105,12 +107,19 @@ export class EngineRuns {
     await this.#directoryOf(id).remove();
   }
 
+  /** The process of this run goes on when the agent ends. */
+  letGo(id: string): void {
+    const run = this.#runs.get(id);
+    if (run) run.isLetGo = true;
+  }
+
   /**
-   * Kills every engine but those of the runs that go on without their agent; resolves when none is left, or none can be
-   * ended. The kill is sent before this returns.
+   * Kills every engine but those that were let go; resolves when none is left, or none can be ended. The kill is sent
+   * before this returns.
    */
-  async killAll(goesOn: (id: string) => boolean = () => false): Promise<void> {
-    const ids = [...new Set([...this.#runs.keys(), ...this.#starting.keys()])].filter(id => !goesOn(id));
+  async killAll(): Promise<void> {
+    const all = new Set([...this.#runs.keys(), ...this.#starting.keys()]);
+    const ids = [...all].filter(id => !this.#runs.get(id)?.isLetGo);
     await Promise.all(ids.map(id => this.stop(id, { graceMs: 0, killMs: killAllMs })));
   }
 
@@ -133,7 +142,9 @@ export class EngineRuns {
    * What is gone may have left processes that `stop` ends.
    */
   async reattach(run: RunOfEngine, step: EngineStep<unknown>): Promise<Attached['found']> {
-    if (this.#runs.has(run.id)) return 'alive';
+    const there = this.#runs.get(run.id);
+    if (there) there.isLetGo = false;
+    if (there) return 'alive';
     const isIts = lastToken(this.#directoryOf(run.id)) === run.key;
     return isIts ? (await this.#attach(run, step)).found : 'gone';
   }
@@ -222,7 +233,15 @@ export class EngineRuns {
       return this.#outcome(run, step, end);
     });
     outcome.catch(() => undefined); // whoever follows hears of it
-    const followed = { kind, key, process, outcome, progress: undefined, advancedAt: performance.now() };
+    const followed = {
+      kind,
+      key,
+      process,
+      outcome,
+      progress: undefined,
+      advancedAt: performance.now(),
+      isLetGo: false,
+    };
     this.#runs.set(id, followed);
     return followed;
   }

@@ -92,6 +92,8 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
       engineRuns.stop(run.id, stopOrderOf(run, clock.now())),
     ),
 
+    letGo: effect<void, RunEffectInput>(async ({ input: { run } }) => engineRuns.letGo(run.id)),
+
     reattach: effect<ReattachOutput, RunEffectInput>(async ({ input, signal }) => {
       const { run } = input;
       const engine = engineOf(run.document);

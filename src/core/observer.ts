@@ -80,6 +80,12 @@ export interface EffectUnsettled extends OfActor {
   forMs: number;
 }
 
+/** What an agent that came back found of an engine that it had left running. */
+export interface EngineReattached extends OfActor {
+  fact: 'engine.reattached';
+  found: 'alive' | 'ended' | 'gone' | 'rebooted';
+}
+
 export interface NatsAway extends Dated {
   fact: 'nats.away';
   message: string;
@@ -159,6 +165,7 @@ export type Fact =
   | DeadLetter
   | MailPoisoned
   | EffectUnsettled
+  | EngineReattached
   | NatsAway
   | NatsBack
   | JournalReplayed

@@ -77,6 +77,11 @@ export const facts: { [Name in FactName]: FactEntry<Name> } = {
     message: 'effect did not stop in time',
     fields: { ...actor, effect: 'id of the effect', forMs: 'how long it was waited for' },
   },
+  'engine.reattached': {
+    level: 'info',
+    message: 'looked for an engine that was left running',
+    fields: { ...actor, found: 'alive, ended (its exit was recorded), gone, or rebooted' },
+  },
   'nats.away': { level: 'error', message: 'NATS is away', fields: { message: 'what the connection said' } },
   'nats.back': { level: 'info', message: 'NATS is back', fields: { awayMs: 'how long it was away' } },
   'journal.replayed': {
