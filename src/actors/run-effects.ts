@@ -82,11 +82,11 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
     }),
 
     stopEngine: effect<StopOutput, RunEffectInput>(({ input: { run } }) =>
-      engineRuns.stop(run.id, stopOrderOf(run, clock.now())),
+      engineRuns.stop(run.id, stopOrderOf(run, parts)),
     ),
 
     suspendEngine: effect<StopOutput, RunEffectInput>(({ input: { run } }) =>
-      engineRuns.stop(run.id, stopOrderOf(run, clock.now())),
+      engineRuns.stop(run.id, stopOrderOf(run, parts)),
     ),
 
     reattach: effect<ReattachOutput, RunEffectInput>(async ({ input: { run } }) => {
@@ -179,8 +179,11 @@ async function entered(run: RunContext, slot: SlotContent, { entries }: AgentPar
   return { slot: 'manifest', outcome: slot.outcome };
 }
 
-function stopOrderOf(run: RunContext, now: number): StopOrder {
-  return { signal: engineOf(run.document).stopSignal, graceMs: graceOf(run, now) };
+function stopOrderOf(run: RunContext, { clock, config }: AgentParts): StopOrder {
+  const { document } = run;
+  const { stopSignal, stopGraceMs } = engineOf(document);
+  const graceMs = Math.min(graceOf(run, clock.now()), stopGraceMs?.(document, config) ?? Number.POSITIVE_INFINITY);
+  return { signal: stopSignal(document, config), graceMs };
 }
 
 /** In a drain the ladder has what is left of the agent's grace, if that is less. */
