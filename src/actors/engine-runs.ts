@@ -4,9 +4,12 @@
  * 1. An effect that is asked again under the same key follows the process that runs; under another key the old one is
  *    stopped first. One that a dead agent left is stopped before anything is started.
  * 2. Letting go of a transfer does not end its process; `stop` does, also one that is just being started.
+ * 3. What an engine leaves running when it exits is killed before anybody hears of its end.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Progress, RunKind } from '../domain/run.ts';
 import type { EngineStep } from '../engines/engine.ts';
+import { permanent } from '../engines/failures.ts';
 import {
   type EngineProcess,
   type StopOrder,
@@ -48,6 +51,8 @@ const leftoverGraceMs = 5_000;
 const killAllMs = 1_000;
 /** How much of its stderr a step's outcome is told. */
 const tailBytes = 4_096;
+/** The shortest time between two looks at how far an engine is that does not say so itself. */
+const measureEveryMs = 1_000;
 
 export class EngineRuns {
   readonly #options: EngineRunsOptions;
@@ -143,8 +148,10 @@ export class EngineRuns {
     await this.#stopNow(id, { graceMs: leftoverGraceMs }); // invariant 1
     signal.throwIfAborted();
     const directory = await this.directory(id);
-    const { command, args, env = {} } = await step.order();
+    const { command, args, env = {}, user } = await step.order();
     signal.throwIfAborted();
+    if (user !== undefined)
+      throw permanent('engine-failed', `this version cannot start an engine as the user ${user}`, 'leave out `user`');
     const engine = await startEngine({
       command,
       args,
@@ -154,13 +161,27 @@ export class EngineRuns {
       onLine: line => this.#hear(id, step.hear?.(line)),
     });
     const outcome = engine.ended.then(async end => {
+      const left = await engine.stop({ graceMs: 0 }); // invariant 3
       if (this.#runs.get(id)?.process === engine) this.#runs.delete(id);
+      if (!left.gone) throw unkillable(left.pids);
       return await step.outcome({ ...end, stderrTail: await this.stderrTail(id, tailBytes) });
     });
     outcome.catch(() => undefined); // whoever follows hears of it
     const run: EngineRun = { kind, key, process: engine, outcome, progress: undefined, advancedAt: performance.now() };
     this.#runs.set(id, run);
+    if (step.measure) void this.#measure(id, run, step.measure);
     return run;
+  }
+
+  /** A look takes as long as it takes, and the next one waits at least ten times that. */
+  async #measure(id: string, run: EngineRun, measure: () => Promise<Progress>): Promise<void> {
+    while (this.#runs.get(id) === run) {
+      const since = performance.now();
+      const progress = await measure().catch(() => undefined);
+      if (this.#runs.get(id) !== run) return;
+      this.#hear(id, progress);
+      await sleep(Math.max(measureEveryMs, 10 * (performance.now() - since)), undefined, { ref: false });
+    }
   }
 
   #hear(id: string, progress: Progress | undefined): void {
@@ -172,4 +193,9 @@ export class EngineRuns {
     run.progress = progress;
     this.#options.onProgress(run.kind, id, progress);
   }
+}
+
+function unkillable(pids: readonly number[]) {
+  const message = `the engine has ended, and what it left running could not be killed: ${pids.join(', ')}`;
+  return permanent('unkillable', message, 'see what these processes wait for, such as a mount that does not answer');
 }

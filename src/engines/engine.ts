@@ -38,6 +38,8 @@ export interface EngineStep<Output> {
   hear?: (line: string) => Progress | undefined;
   /** The same for its stderr, which is followed only where this is given. */
   hearError?: (line: string) => Progress | undefined;
+  /** Looks how far it is, from time to time, where it says nothing of it itself. */
+  measure?: () => Promise<Progress>;
   /** What its end means, once every line was heard. Throws a FailureError. */
   outcome: (end: StepEnd) => Output | Promise<Output>;
 }
