@@ -25,6 +25,8 @@ export class World {
   readonly source: string;
   readonly repository: string;
   readonly data: string;
+  /** More of the agents' own file: its repositories, its commands. */
+  agentFile: Readonly<Record<string, unknown>> = {};
   readonly #clients = new Map<number, Promise<Client>>();
   readonly #agents: TestAgent[] = [];
   readonly #cleaning: (() => void)[] = [];
@@ -68,6 +70,11 @@ export class World {
     const agent = startAgent(this.#startOf(start));
     this.#agents.push(agent);
     return agent;
+  }
+
+  /** Ends every agent by SIGTERM, so that the next one is another incarnation. */
+  async stopAgents(): Promise<void> {
+    await Promise.all(this.#agents.map(agent => agent.terminate()));
   }
 
   /** One request to the command service. */
@@ -179,6 +186,11 @@ export class World {
     return this.processes().filter(({ command }) => command.some(word => word.includes('engines/files/process')));
   }
 
+  /** Every process of this world that is no agent. */
+  workers(): FoundProcess[] {
+    return this.processes().filter(({ command }) => !command.some(word => word.endsWith('src/main.ts')));
+  }
+
   /** Resolves with an engine process that a failpoint or a signal has stopped. */
   async stoppedEngine(): Promise<FoundProcess> {
     return await eventually('an engine that is stopped', () => this.engines().find(({ state }) => state === 'T'));
@@ -198,14 +210,14 @@ export class World {
   #startOf({ env, ...start }: Partial<AgentStart>): AgentStart {
     const marked = { TMPDIR: this.directory, ...env };
     const config = join(this.directory, 'slow-agent.yaml');
-    writeFileSync(config, slow(this.data));
+    writeFileSync(config, JSON.stringify({ ...slow(this.data), ...this.agentFile }));
     return { url: this.server.url, name: 'here', data: this.data, config, ...start, env: marked };
   }
 }
 
 /** Reads no faster than a modest disk, so that what happens in the middle of a run does so on every machine. */
-function slow(data: string): string {
-  return `kind: Agent\nname: here\ndata: ${data}\nlimits: { bytesPerSecond: 160MiB }\n`;
+function slow(data: string): object {
+  return { kind: 'Agent', name: 'here', data, limits: { bytesPerSecond: '160MiB' } };
 }
 
 /** The names of a history's states, repetitions left out. */
