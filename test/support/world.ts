@@ -5,6 +5,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { stringify } from 'yaml';
 import { AnswerError } from '../../src/core/answer-error.ts';
 import { type Answer, type Client, connectClient } from '../../src/nats/client.ts';
 import { listBackups } from '../../src/repository/backup-list.ts';
@@ -25,8 +26,6 @@ export class World {
   readonly source: string;
   readonly repository: string;
   readonly data: string;
-  /** More of the agents' own file: its repositories, its commands. */
-  agentFile: Readonly<Record<string, unknown>> = {};
   readonly #clients = new Map<number, Promise<Client>>();
   readonly #agents: TestAgent[] = [];
   readonly #cleaning: (() => void)[] = [];
@@ -56,6 +55,18 @@ export class World {
   /** Calls `clean` at the end, when no process of the world is left. */
   onClose(clean: () => void): void {
     this.#cleaning.push(clean);
+  }
+
+  /** The data directory of an agent that is not the world's first. */
+  dataOf(name: string): string {
+    return join(this.directory, `data-${name}`);
+  }
+
+  /** Writes the file of an agent, for `config` of `runAgent`, and returns its path. Flags set its name and data. */
+  agentFile(name: string, document: object): string {
+    const path = join(this.directory, `agent-${name}.yaml`);
+    writeFileSync(path, stringify({ kind: 'Agent', name, data: this.data, ...document }));
+    return path;
   }
 
   /** Starts an agent and resolves when it answers commands. Its engines are named by the world's directory, too. */
@@ -210,14 +221,14 @@ export class World {
   #startOf({ env, ...start }: Partial<AgentStart>): AgentStart {
     const marked = { TMPDIR: this.directory, ...env };
     const config = join(this.directory, 'slow-agent.yaml');
-    writeFileSync(config, JSON.stringify({ ...slow(this.data), ...this.agentFile }));
+    writeFileSync(config, slow(this.data));
     return { url: this.server.url, name: 'here', data: this.data, config, ...start, env: marked };
   }
 }
 
 /** Reads no faster than a modest disk, so that what happens in the middle of a run does so on every machine. */
-function slow(data: string): object {
-  return { kind: 'Agent', name: 'here', data, limits: { bytesPerSecond: '160MiB' } };
+function slow(data: string): string {
+  return `kind: Agent\nname: here\ndata: ${data}\nlimits: { bytesPerSecond: 160MiB }\n`;
 }
 
 /** The names of a history's states, repetitions left out. */

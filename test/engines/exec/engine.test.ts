@@ -37,14 +37,14 @@ let repository: string;
 beforeEach(async () => {
   world = await World.open();
   repository = join(world.directory, 'dumps');
-  world.agentFile = {
-    limits: { runs: 16 },
-    repositories: { dumps: { type: 'directory', path: repository } },
-    exec: { ...good, ...Object.fromEntries(hostile.map(name => [name, command(name)])) },
-  };
-  await world.runAgent();
+  await runAgent({ ...good, ...Object.fromEntries(hostile.map(name => [name, command(name)])) });
 });
 afterEach(() => world?.close());
+
+async function runAgent(exec: object) {
+  const repositories = { dumps: { type: 'directory', path: repository } };
+  return await world.runAgent({ config: world.agentFile('here', { limits: { runs: 16 }, repositories, exec }) });
+}
 
 async function plan(name: string, params?: object, more: object = {}) {
   const engine = { type: 'exec', use: name, ...(params && { params }) };
@@ -109,9 +109,7 @@ test('what the agent file does not allow is refused when the plan is put', async
 test('a plan whose values the changed file no longer takes fails its run, and nothing is started', async () => {
   await plan('dump', { word: 'hello' });
   await world.stopAgents();
-  const exec = { dump: { ...good.dump, params: { word: '[0-9]+' } } };
-  world.agentFile = { ...world.agentFile, exec };
-  await world.runAgent();
+  await runAgent({ dump: { ...good.dump, params: { word: '[0-9]+' } } });
   expect(await world.backUp('dump')).toMatchObject({
     state: 'failed',
     context: { reason: 'engine-failed', message: expect.stringContaining('does not match') },
