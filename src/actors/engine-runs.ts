@@ -152,6 +152,7 @@ export class EngineRuns {
     signal.throwIfAborted();
     if (user !== undefined)
       throw permanent('engine-failed', `this version cannot start an engine as the user ${user}`, 'leave out `user`');
+    const { hearError } = step;
     const engine = await startEngine({
       command,
       args,
@@ -159,6 +160,7 @@ export class EngineRuns {
       token: key,
       env,
       onLine: line => this.#hear(id, step.hear?.(line)),
+      onErrorLine: hearError && (line => this.#hear(id, hearError(line))),
     });
     const outcome = engine.ended.then(async end => {
       const left = await engine.stop({ graceMs: 0 }); // invariant 3

@@ -9,7 +9,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { Readable } from 'node:stream';
+import { PassThrough, type Readable } from 'node:stream';
 import { FailureError } from '../core/failure.ts';
 import { BoundedFile } from './bounded-file.ts';
 import { engineEnvironment } from './engine-environment.ts';
@@ -36,6 +36,8 @@ export interface EngineStart {
   token: string;
   /** Takes stdout line by line; while its promise is open, no more is read. If it throws, the rest is thrown away. */
   onLine: OnLine;
+  /** The same for stderr, which is kept in its file all the same. */
+  onErrorLine?: OnLine | undefined;
   /** Longest line in bytes, 64 KiB unless given; the rest of a longer one is dropped. */
   lineBytesMax?: number;
   /** Bound of `stderr.log` and of `stderr.log.old`, 1 MiB each unless given. */
@@ -72,6 +74,7 @@ export async function startEngine(start: EngineStart): Promise<EngineProcess> {
   // Its stdout is read from now on, for Node throws away what nobody read by its exit; the first line waits.
   const counted = Promise.withResolvers<void>();
   const lines = takeLines(child.stdout, { ...start, exited, counted: counted.promise });
+  const errorLines = takeErrorLines(child.stderr, start, exited, counted.promise);
   // Its end is told by its exit; that nobody reads its stdin any more says nothing new.
   child.stdin.on('error', () => {});
   try {
@@ -82,7 +85,7 @@ export async function startEngine(start: EngineStart): Promise<EngineProcess> {
     throw error;
   }
   setImmediate(counted.resolve);
-  return new EngineProcess(child.pid, members, ended(exited, lines));
+  return new EngineProcess(child.pid, members, ended(exited, lines, errorLines));
 }
 
 export class EngineProcess {
@@ -143,6 +146,17 @@ function keepStderr(stderr: Readable, start: EngineStart): void {
   stderr.on('error', () => file.destroy()).pipe(file);
 }
 
+/** A copy of stderr, line by line, where somebody follows it; as for stdout, the last line is bounded in time. */
+async function takeErrorLines(
+  stderr: Readable,
+  { onErrorLine }: EngineStart,
+  exited: Promise<unknown>,
+  counted: Promise<void>,
+): Promise<unknown> {
+  if (!onErrorLine) return undefined;
+  return await takeLines(stderr.pipe(new PassThrough()), { onLine: onErrorLine, exited, counted });
+}
+
 function exitOf(child: ChildProcess): Promise<EngineEnd> {
   return new Promise(resolve => {
     child.once('exit', (code, signal) => resolve({ code, signal }));
@@ -160,8 +174,12 @@ async function notStarted({ command }: EngineStart, child: ChildProcess): Promis
   return new FailureError(failure, { cause });
 }
 
-async function ended(exited: Promise<EngineEnd>, lines: Promise<unknown>): Promise<EngineEnd> {
-  const linesError = await lines;
+async function ended(
+  exited: Promise<EngineEnd>,
+  lines: Promise<unknown>,
+  errorLines: Promise<unknown>,
+): Promise<EngineEnd> {
+  const linesError = (await lines) ?? (await errorLines);
   const end = await exited;
   return linesError === undefined ? end : { ...end, linesError };
 }

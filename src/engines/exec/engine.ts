@@ -7,13 +7,13 @@ import { readSlotFile } from '../../repository/slot-file.ts';
 import type { Engine, EngineOrder, EngineScope, EngineStep, StepEnd } from '../engine.ts';
 import { endedWithout, permanent } from '../failures.ts';
 import { takeRestoreDirectory } from '../restore-directory.ts';
+import { countTree } from '../tree.ts';
 import { verdictOf } from '../verdict.ts';
 import { type BackupPlace, makePlanDirectory, placeOf } from './backup-place.ts';
 import { checkExec } from './check.ts';
 import { type Definition, definitionOf, execOf, filled } from './definition.ts';
 import { jobStep } from './job-step.ts';
 import { progressOf } from './progress.ts';
-import { countTree } from './tree.ts';
 import { giveTo } from './user.ts';
 
 const noneSkipped = { count: 0, first: [], path: null };

@@ -10,7 +10,7 @@ import { createInterface } from 'node:readline';
 import { bytePathOf, type JsonPath, jsonOfPath, pathOfJson, printablePath } from '../../repository/byte-path.ts';
 import { syncDirectory } from '../../repository/durable-file.ts';
 import { corrupt } from '../../repository/repository-failure.ts';
-import { type TreeEntry, walkTree } from './tree.ts';
+import { type TreeEntry, walkTree } from '../tree.ts';
 
 export interface Counted {
   files: number;

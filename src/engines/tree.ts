@@ -1,8 +1,8 @@
-/** Walks what a command wrote: links are not followed, and what vanishes meanwhile is passed over. */
+/** Walks what a tool wrote: links are not followed, and what vanishes meanwhile is passed over. */
 import type { Stats } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
-import { type BytePath, bytePathOf, bytePathOfText, under } from '../../repository/byte-path.ts';
-import { errorCode } from '../../repository/repository-failure.ts';
+import { type BytePath, bytePathOf, bytePathOfText, under } from '../repository/byte-path.ts';
+import { errorCode } from '../repository/repository-failure.ts';
 
 export interface TreeEntry {
   /** Relative to the root, which is the empty path. */
