@@ -3,10 +3,12 @@ import type { EngineType } from '../domain/engine-config.ts';
 import type { Engine } from './engine.ts';
 import { execEngine } from './exec/engine.ts';
 import { filesEngine } from './files/engine.ts';
+import { rcloneEngine } from './rclone/engine.ts';
 
 const engines: Readonly<Partial<Record<EngineType, Engine>>> = {
   files: filesEngine,
   exec: execEngine,
+  rclone: rcloneEngine,
 };
 
 /** The adapter of a plan's engine. Throws where this version has none. */
