@@ -13,12 +13,15 @@ import { filterFile, sourceFilters } from './filter-file.ts';
 import { includeLines } from './filters.ts';
 import { fetchListing, storeListing } from './listing.ts';
 import { checkStep } from './proof.ts';
-import { baseArgs, call, directoryOf, planDirectory } from './remote.ts';
+import { baseArgs, call, directoryOf, planDirectory, syncLocal } from './remote.ts';
 import { Words } from './words.ts';
 
 const noneSkipped = { count: 0, first: [], path: null };
 /** Counting a large remote takes a listing of it. */
 const countTimeoutMs = 30 * 60_000;
+
+/** Names of damaged files that are told apart; there are no more than that, or at least so many. */
+const damagedMax = 100_000;
 
 /** What its long processes say, and how often. */
 const spoken = ['--use-json-log', '--stats', '1s', '--stats-log-level', 'NOTICE'];
@@ -36,6 +39,7 @@ export const rcloneEngine: Engine = {
   prove: async (scope, signal) => {
     if (scope.run.result.files === 0) return;
     await storeListing(scope, signal);
+    await syncLocal(scope, signal);
     return checkStep(scope, [...spoken, ...baseArgs(scope)], sourceOf(scope.run));
   },
   discard,
@@ -112,7 +116,7 @@ function verifyStep(scope: EngineScope): EngineStep<TransferOutput> {
       return { command, args: [...args, '--', hash, path, directoryOf(scope, backup)] };
     },
     hear: line => {
-      damaged.push(line);
+      if (damaged.length < damagedMax) damaged.push(line);
       return undefined;
     },
     hearError: line => words.hear(line),

@@ -29,7 +29,7 @@ export function checkStep(scope: EngineScope, common: readonly string[], source:
       return { command, args: [...args, '--', source, directoryOf(scope, run.id)] };
     },
     hear: line => {
-      different.push(line);
+      if (different.length <= examinedMax) different.push(line);
       return undefined;
     },
     hearError: line => words.hear(line),

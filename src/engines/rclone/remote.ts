@@ -4,9 +4,10 @@
  *   <remote>/<plan>/<run>/          the files, as they are
  *   <remote>/<plan>/<run>.sha256    their hashes, as sha256sum writes them; by another hash where the remote has no such
  */
-import type { RepositoryConfigOf } from '../../domain/repository-config.ts';
+import { type RepositoryConfigOf, repositoryPathOf } from '../../domain/repository-config.ts';
 import { callHelper, type HelperResult } from '../../runner/helper-call.ts';
 import type { EngineScope } from '../engine.ts';
+import { transient } from '../failures.ts';
 import { command, type HashName, hashes } from './facts.ts';
 import { failureOfWords } from './words.ts';
 
@@ -65,4 +66,16 @@ export async function hashOf(scope: EngineScope, signal: AbortSignal): Promise<H
   const { stdout } = await call(scope, { what: 'the question what the remote can do', args, signal });
   const { Hashes: known } = JSON.parse(stdout) as { Hashes?: string[] | null };
   return hashes.find(hash => known?.includes(hash));
+}
+
+const syncTimeoutMs = 60 * 60_000;
+
+/** rclone syncs nothing: what it wrote on this host must be on its disk before a slot names it. */
+export async function syncLocal(scope: EngineScope, signal: AbortSignal): Promise<void> {
+  const path = repositoryPathOf(scope.repository);
+  if (path === undefined) return;
+  const what = `the sync of the disk of ${path}`;
+  const asked = { what, command: 'sync', args: ['-f', '--', path], token: scope.key, signal, timeoutMs: syncTimeoutMs };
+  const { code, stderr } = await callHelper(asked);
+  if (code !== 0) throw transient('repository-unreachable', `${what} failed: ${stderr.trim()}`, 'look at that disk');
 }
