@@ -5,10 +5,12 @@
  *    it takes the end that nobody has taken. Under another key the old one is stopped first.
  * 2. Letting go of a transfer does not end its process; `stop` does, also one that is just being started.
  * 3. An end that this agent has taken is not taken again: what is asked again after it is done again.
+ * 4. What an engine leaves running when it exits is killed before anybody hears of its end.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Progress, RunKind } from '../domain/run.ts';
 import type { EngineStep } from '../engines/engine.ts';
-import { endedByRunner, leftNoWord } from '../engines/failures.ts';
+import { endedByRunner, leftNoWord, permanent } from '../engines/failures.ts';
 import { type Attached, attachEngine, lastToken } from '../runner/attach.ts';
 import {
   type EngineBounds,
@@ -66,6 +68,8 @@ const leftoverGraceMs = 5_000;
 const killAllMs = 1_000;
 /** How much of its stderr a step's outcome is told. */
 const tailBytes = 4_096;
+/** The shortest time between two looks at how far an engine is that does not say so itself. */
+const measureEveryMs = 1_000;
 
 export class EngineRuns {
   readonly #options: EngineRunsOptions;
@@ -212,8 +216,10 @@ export class EngineRuns {
     await this.#stopNow(id, { graceMs: leftoverGraceMs }); // invariant 1
     signal.throwIfAborted();
     const directory = await this.directory(id);
-    const { command, args, env = {} } = await step.order();
+    const { command, args, env = {}, user } = await step.order();
     signal.throwIfAborted();
+    if (user !== undefined)
+      throw permanent('engine-failed', `this version cannot start an engine as the user ${user}`, 'leave out `user`');
     const listener = this.#listenerOf(id, step);
     const process = await startEngine({ command, args, directory, token: key, env, bounds, ...listener });
     return this.#follow(run, step, process);
@@ -228,9 +234,11 @@ export class EngineRuns {
 
   #follow(run: RunOfEngine, step: EngineStep<unknown>, process: EngineProcess): Followed {
     const { id, kind, key } = run;
-    const outcome = process.ended.then(end => {
+    const outcome = process.ended.then(async end => {
+      const left = process.members().length > 0 ? await process.stop({ graceMs: 0 }) : undefined; // invariant 4
       if (this.#runs.get(id)?.process === process) this.#runs.delete(id);
-      return this.#outcome(run, step, end);
+      if (left && !left.gone) throw unkillable(left.pids);
+      return await this.#outcome(run, step, end);
     });
     outcome.catch(() => undefined); // whoever follows hears of it
     const followed = {
@@ -243,6 +251,7 @@ export class EngineRuns {
       isLetGo: false,
     };
     this.#runs.set(id, followed);
+    if (step.measure) void this.#measure(id, followed, step.measure);
     return followed;
   }
 
@@ -254,6 +263,17 @@ export class EngineRuns {
     return await step.outcome(told);
   }
 
+  /** A look takes as long as it takes, and the next one waits at least ten times that. */
+  async #measure(id: string, run: EngineRun, measure: () => Promise<Progress>): Promise<void> {
+    while (this.#runs.get(id) === run) {
+      const since = performance.now();
+      const progress = await measure().catch(() => undefined);
+      if (this.#runs.get(id) !== run) return;
+      this.#hear(id, progress);
+      await sleep(Math.max(measureEveryMs, 10 * (performance.now() - since)), undefined, { ref: false });
+    }
+  }
+
   #hear(id: string, progress: Progress | undefined): void {
     const run = this.#runs.get(id);
     if (!progress || !run) return;
@@ -263,4 +283,9 @@ export class EngineRuns {
     run.progress = progress;
     this.#options.onProgress(run.kind, id, progress);
   }
+}
+
+function unkillable(pids: readonly number[]) {
+  const message = `the engine has ended, and what it left running could not be killed: ${pids.join(', ')}`;
+  return permanent('unkillable', message, 'see what these processes wait for, such as a mount that does not answer');
 }

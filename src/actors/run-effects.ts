@@ -85,11 +85,11 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
     }),
 
     stopEngine: effect<StopOutput, RunEffectInput>(({ input: { run } }) =>
-      engineRuns.stop(run.id, stopOrderOf(run, clock.now())),
+      engineRuns.stop(run.id, stopOrderOf(run, parts)),
     ),
 
     suspendEngine: effect<StopOutput, RunEffectInput>(({ input: { run } }) =>
-      engineRuns.stop(run.id, stopOrderOf(run, clock.now())),
+      engineRuns.stop(run.id, stopOrderOf(run, parts)),
     ),
 
     letGo: effect<void, RunEffectInput>(async ({ input: { run } }) => engineRuns.letGo(run.id)),
@@ -100,9 +100,9 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
       const step = engine.transfer(await scopeOf(input, parts, signal));
       const found = await engineRuns.reattach(transferOf(input, parts), step);
       if (found === 'alive' || found === 'ended') return { found };
-      await engineRuns.stop(run.id, stopOrderOf(run, clock.now()));
+      await engineRuns.stop(run.id, stopOrderOf(run, parts));
       const reason = found === 'rebooted' ? 'rebooted' : 'engine-failed';
-      return { found: 'gone', resumable: engine.isResumable, reason };
+      return { found: 'gone', resumable: engine.isResumable(run.document, parts.config), reason };
     }),
 
     settleSlot: effect<SlotOutput, RunEffectInput>(async ({ input, signal }) => {
@@ -163,16 +163,17 @@ async function done<Output>(
 }
 
 /** The transfer's process, with what bounds it though this agent should not come back. */
-function transferOf({ run, key }: RunEffectInput, { runtime }: AgentParts): RunOfEngine {
-  const { isResumable, stopSignal } = engineOf(run.document);
+function transferOf({ run, key }: RunEffectInput, { runtime, config }: AgentParts): RunOfEngine {
+  const { document, policy } = run;
+  const engine = engineOf(document);
   const deadline = runtime.find(run.task, run.id)?.record.deadlines.run;
   const bounds = {
     // The agent's own ladder goes first where it is there.
     deadlineAt: deadline === undefined ? null : Date.parse(deadline) + agentFirstMs,
-    graceMs: run.policy.deadlinesMs.cancelGrace ?? graceDefaultMs,
-    signal: stopSignal,
+    graceMs: policy.deadlinesMs.cancelGrace ?? graceDefaultMs,
+    signal: engine.stopSignal(document, config),
   };
-  return { id: run.id, kind: run.task, key, isRepeatable: isResumable, bounds };
+  return { id: run.id, kind: run.task, key, isRepeatable: engine.isResumable(document, config), bounds };
 }
 
 async function markVerified(backup: string, { entries, clock }: AgentParts, signal: AbortSignal): Promise<void> {
@@ -202,8 +203,11 @@ async function entered(run: RunContext, slot: SlotContent, { entries }: AgentPar
   return { slot: 'manifest', outcome: slot.outcome };
 }
 
-function stopOrderOf(run: RunContext, now: number): StopOrder {
-  return { signal: engineOf(run.document).stopSignal, graceMs: graceOf(run, now) };
+function stopOrderOf(run: RunContext, { clock, config }: AgentParts): StopOrder {
+  const { document } = run;
+  const { stopSignal, stopGraceMs } = engineOf(document);
+  const graceMs = Math.min(graceOf(run, clock.now()), stopGraceMs?.(document, config) ?? Number.POSITIVE_INFINITY);
+  return { signal: stopSignal(document, config), graceMs };
 }
 
 /** In a drain the ladder has what is left of the agent's grace, if that is less. */

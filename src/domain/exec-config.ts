@@ -6,9 +6,17 @@ import { absolutePath, nameText } from './texts.ts';
 /** A command with its arguments; no shell interprets it. */
 const argv = z.tuple([absolutePath], z.string());
 
+/** The names that an argument has in braces. */
+export function placeholdersOf(argument: string): string[] {
+  return [...argument.matchAll(/\{([a-zA-Z][a-zA-Z0-9_]*)\}/g)].map(([, name = '']) => name);
+}
+
+/** What fills `{output}` and the others is ours; every other name must be a parameter. */
+const ownPlaceholders = { backup: ['output'], restore: ['input', 'to'] } as const;
+
 const regularExpression = z.string().refine(isRegularExpression, 'is not a regular expression');
 
-export const execSchema = z.strictObject({
+const execFields = z.strictObject({
   /** `{output}` is the directory of the backup, `{name}` the value of a parameter. */
   backup: argv,
   /** `{input}` is the directory of the backup, `{to}` where to restore. Without it backups cannot be restored by Reeve. */
@@ -34,6 +42,24 @@ export const execSchema = z.strictObject({
     .optional(),
   /** It goes on in the same `{output}` where an attempt before it stopped. */
   resumable: z.boolean().optional(),
+});
+
+/** A misspelt placeholder is found when the agent reads its file, not when a run passes it on as it stands. */
+export const execSchema = execFields.superRefine((exec, context) => {
+  const params = Object.keys(exec.params ?? {});
+  for (const name of params)
+    if (['output', 'input', 'to'].includes(name))
+      context.addIssue({ code: 'custom', path: ['params', name], message: 'is the name of a placeholder of ours' });
+  for (const task of ['backup', 'restore'] as const) {
+    const [command = '', ...args] = exec[task] ?? [];
+    const complain = (message: string) => context.addIssue({ code: 'custom', path: [task], message });
+    if (exec[task] === undefined) continue;
+    if (placeholdersOf(command).length > 0) complain('has a placeholder for its command');
+    const used = args.flatMap(placeholdersOf);
+    for (const name of ownPlaceholders[task]) if (!used.includes(name)) complain(`has no {${name}}`);
+    const known: readonly string[] = [...ownPlaceholders[task], ...params];
+    for (const name of used) if (!known.includes(name)) complain(`has {${name}}, which is no parameter`);
+  }
 });
 
 export const hookSchema = z.strictObject({

@@ -9,6 +9,7 @@
  */
 import type { AgentConfig } from '../domain/agent-config.ts';
 import type { CatalogEntry, SlotContent } from '../domain/catalog.ts';
+import type { Plan } from '../domain/plan.ts';
 import type { RepositoryConfig } from '../domain/repository-config.ts';
 import type { Progress, RunContext, TransferOutput } from '../domain/run.ts';
 import type { EngineEnd } from '../runner/engine-process.ts';
@@ -37,6 +38,8 @@ export interface EngineStep<Output> {
   hear?: (line: string) => Progress | undefined;
   /** The same for its stderr, which is followed only where this is given. */
   hearError?: (line: string) => Progress | undefined;
+  /** Looks how far it is, from time to time, where it says nothing of it itself. */
+  measure?: () => Promise<Progress>;
   /** What its end means, once every line was heard. Throws a FailureError. */
   outcome: (end: StepEnd) => Output | Promise<Output>;
 }
@@ -73,9 +76,13 @@ export interface Check {
 
 export interface Engine {
   /** It goes on where an attempt before it stopped, so `onDrain: suspend` loses nothing. */
-  isResumable: boolean;
+  isResumable: (document: Plan, config: AgentConfig) => boolean;
   /** The polite signal for its processes. */
-  stopSignal: NodeJS.Signals;
+  stopSignal: (document: Plan, config: AgentConfig) => NodeJS.Signals;
+  /** How long the polite signal may take at most; the plan's `cancelGrace` alone says so where this is undefined. */
+  stopGraceMs?: (document: Plan, config: AgentConfig) => number | undefined;
+  /** Refuses a plan that could never run with this agent's file, by a FailureError. Asked when the plan is put. */
+  checkPlan?: (document: Plan, config: AgentConfig) => void;
   /** Who keeps the commit slot: the repository, by `commit` and `void`, or the catalog. */
   slot: 'catalog' | RepositorySlot;
   /** What must be there before its process starts, such as a snapshot. Asked again, it must find what it made. */

@@ -1,9 +1,15 @@
 /** The engines by the names that plans use. */
 import type { EngineType } from '../domain/engine-config.ts';
 import type { Engine } from './engine.ts';
+import { execEngine } from './exec/engine.ts';
 import { filesEngine } from './files/engine.ts';
+import { rcloneEngine } from './rclone/engine.ts';
 
-const engines: Readonly<Partial<Record<EngineType, Engine>>> = { files: filesEngine };
+const engines: Readonly<Partial<Record<EngineType, Engine>>> = {
+  files: filesEngine,
+  exec: execEngine,
+  rclone: rcloneEngine,
+};
 
 /** The adapter of a plan's engine. Throws where this version has none. */
 export function engineOf({ engine }: { engine: { type: EngineType } }): Engine {

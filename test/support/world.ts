@@ -5,6 +5,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { stringify } from 'yaml';
 import { AnswerError } from '../../src/core/answer-error.ts';
 import { type Answer, type Client, connectClient } from '../../src/nats/client.ts';
 import { listBackups } from '../../src/repository/backup-list.ts';
@@ -56,6 +57,18 @@ export class World {
     this.#cleaning.push(clean);
   }
 
+  /** The data directory of an agent that is not the world's first. */
+  dataOf(name: string): string {
+    return join(this.directory, `data-${name}`);
+  }
+
+  /** Writes the file of an agent, for `config` of `runAgent`, and returns its path. Flags set its name and data. */
+  agentFile(name: string, document: object): string {
+    const path = join(this.directory, `agent-${name}.yaml`);
+    writeFileSync(path, stringify({ kind: 'Agent', name, data: this.data, ...document }));
+    return path;
+  }
+
   /** Starts an agent and resolves when it answers commands. Its engines are named by the world's directory, too. */
   async runAgent(start: Partial<AgentStart> = {}): Promise<TestAgent> {
     const agent = await runAgent(this.#startOf(start));
@@ -68,6 +81,11 @@ export class World {
     const agent = startAgent(this.#startOf(start));
     this.#agents.push(agent);
     return agent;
+  }
+
+  /** Ends every agent by SIGTERM, so that the next one is another incarnation. */
+  async stopAgents(): Promise<void> {
+    await Promise.all(this.#agents.map(agent => agent.terminate()));
   }
 
   /** One request to the command service. */
@@ -179,6 +197,11 @@ export class World {
     return this.processes().filter(
       ({ command }) => command.some(word => word.includes('engines/files/process')) && !command.some(isRunner),
     );
+  }
+
+  /** Every process of this world that is no agent. */
+  workers(): FoundProcess[] {
+    return this.processes().filter(({ command }) => !command.some(word => word.endsWith('src/main.ts')));
   }
 
   /** Resolves with an engine process that a failpoint or a signal has stopped. */

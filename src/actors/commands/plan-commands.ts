@@ -4,11 +4,14 @@ import { dirname } from 'node:path';
 import { z } from 'zod';
 import { AnswerError } from '../../core/answer-error.ts';
 import { formatDuration } from '../../core/durations.ts';
+import { FailureError } from '../../core/failure.ts';
+import type { AgentConfig } from '../../domain/agent-config.ts';
 import { commandFields } from '../../domain/commands.ts';
 import { sourcePathOf } from '../../domain/engine-config.ts';
 import { nameText, type Plan, planSchema } from '../../domain/plan.ts';
 import { policyOf } from '../../domain/policy.ts';
 import { repositoryPathOf } from '../../domain/repository-config.ts';
+import { engineOf } from '../../engines/engines.ts';
 import { command } from '../../nats/command-service.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { checkReached, checkRepository, repositoryOf } from '../places.ts';
@@ -94,6 +97,24 @@ async function refuseImpossible(plan: Plan, parts: AgentParts): Promise<void> {
   const source = sourcePathOf(plan.engine);
   if (source !== undefined) await checkReached(parts.config, 'read', source);
   await checkRepository(plan, parts.config);
+  refuseByEngine(plan, parts.config);
+}
+
+/** What only the adapter of its engine can tell. */
+function refuseByEngine(plan: Plan, config: AgentConfig): void {
+  const engine = engineOf(plan);
+  if (plan.onDrain === 'suspend' && !engine.isResumable(plan, config))
+    throw new AnswerError(
+      'invalid',
+      `plan ${plan.name}: onDrain suspend needs an engine that can resume, and this one starts anew each time`,
+      'use finish or cancel',
+    );
+  try {
+    engine.checkPlan?.(plan, config);
+  } catch (error) {
+    if (!(error instanceof FailureError)) throw error;
+    throw new AnswerError('invalid', `plan ${plan.name}: ${error.failure.message}`, error.failure.hint);
+  }
 }
 
 async function warningsOf(plan: Plan, { config }: AgentParts): Promise<string[]> {

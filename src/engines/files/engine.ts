@@ -14,8 +14,8 @@ import type { Job, JobOf } from './job.ts';
 const noneSkipped = { count: 0, first: [], path: null };
 
 export const filesEngine: Engine = {
-  isResumable: true,
-  stopSignal: 'SIGTERM',
+  isResumable: () => true,
+  stopSignal: () => 'SIGTERM',
   slot: {
     commit: (scope, manifest, outcome) => {
       const job = { task: 'commit' as const, run: scope.run.id, repository: pathOf(scope), manifest, outcome };

@@ -1,0 +1,192 @@
+/** A command of the agent's own file as a run sees it: it writes a directory, which is proved, listed and committed by us. */
+import { access, constants, lstat, mkdir, rm } from 'node:fs/promises';
+import { durationMs } from '../../domain/quantities.ts';
+import type { Progress, RunContext, TransferOutput } from '../../domain/run.ts';
+import { atRepository } from '../../repository/repository-failure.ts';
+import { readSlotFile } from '../../repository/slot-file.ts';
+import type { Engine, EngineOrder, EngineScope, EngineStep, StepEnd } from '../engine.ts';
+import { endedWithout, permanent } from '../failures.ts';
+import { takeRestoreDirectory } from '../restore-directory.ts';
+import { countTree } from '../tree.ts';
+import { verdictOf } from '../verdict.ts';
+import { type BackupPlace, makePlanDirectory, placeOf } from './backup-place.ts';
+import { checkExec } from './check.ts';
+import { type Definition, definitionOf, execOf, filled } from './definition.ts';
+import { jobStep } from './job-step.ts';
+import { progressOf } from './progress.ts';
+import { giveTo } from './user.ts';
+
+const noneSkipped = { count: 0, first: [], path: null };
+
+export const execEngine: Engine = {
+  isResumable: (document, config) => execOf(document, config)?.resumable === true,
+  stopSignal: (document, config) => `SIG${execOf(document, config)?.stop?.signal ?? 'TERM'}` as const,
+  stopGraceMs: (document, config) => {
+    const grace = execOf(document, config)?.stop?.grace;
+    return grace === undefined ? undefined : durationMs(grace);
+  },
+  checkPlan: (document, config) => {
+    definitionOf(document, config);
+  },
+  slot: {
+    commit: (scope, _manifest, outcome) =>
+      jobStep(scope, { task: 'commit', ...backupOf(scope), outcome }, slot => slot),
+    void: (scope, epoch) => jobStep(scope, { task: 'void', ...backupOf(scope), epoch }, slot => slot),
+  },
+  transfer: scope => {
+    const { task } = scope.run;
+    if (task === 'backup') return backupStep(scope);
+    return task === 'restore' ? restoreStep(scope) : verifyStep(scope);
+  },
+  prove: async scope => {
+    const proof = definitionOf(scope.run.document, scope.config).proof?.file ?? null;
+    return jobStep(scope, { task: 'seal', ...backupOf(scope), proof }, () => undefined);
+  },
+  discard: async scope => {
+    const { run } = scope;
+    const { output, listing } = outputPlace(scope);
+    if (run.slot === 'manifest') return [];
+    if (run.pids.length > 0) return [`${output}: its command could not be ended, and may still write there`];
+    const left = await Promise.all([output, listing].map(path => lstat(path).catch(() => undefined)));
+    if (left.every(stats => stats === undefined)) return [];
+    return jobStep(scope, { task: 'discard', ...backupOf(scope) }, kept => kept);
+  },
+  check: checkExec,
+};
+
+function backupStep(scope: EngineScope): EngineStep<TransferOutput> {
+  const place = outputPlace(scope);
+  return {
+    order: async () => {
+      const definition = await runnable(scope, 'backup');
+      await makeOutput(scope, place, definition);
+      return orderOf(definition, definition.backup, { output: place.output });
+    },
+    ...progressBy(scope, place.output),
+    outcome: async end => {
+      if (end.code !== 0) throw endedWithout(end, 'made no backup');
+      const counted = await atRepository(place.repository, () => countTree(place.output));
+      const { guard, tolerate } = scope.run.policy;
+      const expected = { source: 'its output', guard, tolerate, previous: await scope.previous() };
+      const verdict = verdictOf(expected, counted, { vanished: 0, changed: 0, unreadable: 0 });
+      const result = { ...counted, bytesStored: counted.bytes, position: null, manifest: scope.run.id };
+      return { ...verdict, result, skipped: noneSkipped };
+    },
+  };
+}
+
+function restoreStep(scope: EngineScope): EngineStep<TransferOutput> {
+  const { backup, to, include } = restoreOf(scope.run);
+  return {
+    order: async () => {
+      const definition = await runnable(scope, 'restore');
+      if (!definition.restore)
+        throw permanent(
+          'engine-failed',
+          `the exec ${definition.name} has no command to restore with`,
+          `define \`restore\` in the agent's file, or copy ${placeOfBackup(scope, backup).output} yourself`,
+        );
+      if (include.length > 0) throw permanent('engine-failed', 'an exec restores whole backups', 'leave out `include`');
+      const { output } = await committed(scope, backup);
+      await takeRestoreDirectory(scope, to);
+      if (definition.user !== undefined) await giveTo(definition.user, to, scope);
+      return orderOf(definition, definition.restore, { input: output, to });
+    },
+    ...progressBy(scope, to),
+    outcome: async end => completed(end, await countTree(to)),
+  };
+}
+
+function verifyStep(scope: EngineScope): EngineStep<TransferOutput> {
+  const { backup } = restoreOf(scope.run);
+  const job = async () => {
+    await committed(scope, backup);
+    return { task: 'verify' as const, ...backupOf(scope), run: backup };
+  };
+  return jobStep(scope, job, ({ difference, files, bytes }) => {
+    const result = { files, bytes, bytesStored: null, position: null, manifest: null };
+    if (difference.count === 0) return { outcome: 'completed', reason: null, result, skipped: noneSkipped };
+    const message = `backup ${backup} differs from its listing in ${difference.count} places: ${difference.first.join(', ')}`;
+    const hint = 'restore from another backup, and see who writes into the repository';
+    return { outcome: 'failed', reason: 'data-corrupt', message, hint, result, skipped: noneSkipped };
+  });
+}
+
+function completed(end: StepEnd, counted: { files: number; bytes: number }): TransferOutput {
+  if (end.code !== 0) throw endedWithout(end, 'restored nothing that counts');
+  const result = { ...counted, bytesStored: null, position: null, manifest: null };
+  return { outcome: 'completed', reason: null, result, skipped: noneSkipped };
+}
+
+/** Its definition, once its command is known to be there. */
+async function runnable({ run, config }: EngineScope, task: 'backup' | 'restore'): Promise<Definition> {
+  const definition = definitionOf(run.document, config);
+  const [command] = definition[task] ?? definition.backup;
+  await access(command, constants.X_OK).catch(cause => {
+    const hint = "install it, or correct the agent's file";
+    throw permanent('engine-missing', `cannot run ${command}: ${(cause as Error).message}`, hint, { cause });
+  });
+  return definition;
+}
+
+/** An attempt starts with an empty output, unless its command goes on where the last one stopped. */
+async function makeOutput(scope: EngineScope, place: BackupPlace, { resumable, user }: Definition): Promise<void> {
+  await makePlanDirectory(place);
+  await atRepository(place.repository, async () => {
+    if (resumable !== true) await rm(place.output, { recursive: true, force: true });
+    await mkdir(place.output, { recursive: true, mode: 0o700 });
+  });
+  if (user !== undefined) await giveTo(user, place.output, scope);
+}
+
+function orderOf(
+  { values, env = [], user }: Definition,
+  [command, ...args]: [string, ...string[]],
+  own: Record<string, string>,
+): EngineOrder {
+  const variables = env.flatMap(name => {
+    const value = process.env[name];
+    return value === undefined ? [] : [[name, value]];
+  });
+  const filledIn = filled(args, { ...values, ...own });
+  return { command, args: filledIn, env: Object.fromEntries(variables), ...(user !== undefined && { user }) };
+}
+
+/** By its own words where it says how far it is, else by what has come to `directory`. */
+function progressBy({ run, config }: EngineScope, directory: string): Pick<EngineStep<unknown>, 'hear' | 'measure'> {
+  if (definitionOf(run.document, config).progress === 'json-lines') return { hear: progressOf };
+  return { measure: async () => progressOfCounts(await countTree(directory)) };
+}
+
+function progressOfCounts({ files, bytes }: { files: number; bytes: number }): Progress {
+  const unknown = { bytesTotal: null, filesTotal: null, rateBytesPerS: null, etaS: null };
+  return { ...unknown, bytesDone: bytes, filesDone: files };
+}
+
+/** The place of a backup whose slot says that it exists. */
+async function committed(scope: EngineScope, backup: string): Promise<BackupPlace> {
+  const place = placeOfBackup(scope, backup);
+  const slot = await atRepository(place.repository, () => readSlotFile(place.slot));
+  if (slot?.slot === 'manifest') return place;
+  const message = `the repository ${place.repository} has no backup ${backup}`;
+  throw permanent('data-corrupt', message, 'see what can be restored with: reeve backups');
+}
+
+function restoreOf({ id, task, restore }: RunContext) {
+  if (restore) return restore;
+  throw permanent('engine-failed', `${task} ${id} names no backup`, '');
+}
+
+function backupOf({ run, repository }: Pick<EngineScope, 'run' | 'repository'>) {
+  if (repository.type !== 'directory') throw new Error(`the engine exec has no repository of type ${repository.type}`);
+  return { repository: repository.path, plan: run.plan, run: run.id };
+}
+
+function outputPlace(scope: EngineScope): BackupPlace {
+  return placeOfBackup(scope, scope.run.id);
+}
+
+function placeOfBackup(scope: EngineScope, backup: string): BackupPlace {
+  const { repository, plan } = backupOf(scope);
+  return placeOf(repository, plan, backup);
+}

@@ -1,0 +1,39 @@
+/** What the process of this engine is asked for, as JSON in a job file, and what it answers. */
+import type { Failure } from '../../core/failure.ts';
+import type { SlotContent } from '../../domain/catalog.ts';
+import type { Progress } from '../../domain/run.ts';
+import type { Difference } from './listing.ts';
+
+/** The backup that a job works on. */
+interface OfBackup {
+  repository: string;
+  plan: string;
+  run: string;
+}
+
+export type Job = OfBackup &
+  (
+    | { task: 'seal'; proof: string | null }
+    | { task: 'commit'; outcome: 'completed' | 'partial' }
+    | { task: 'void'; epoch: number }
+    | { task: 'verify' }
+    | { task: 'discard' }
+  );
+export type JobOf<Task extends Job['task']> = Extract<Job, { task: Task }>;
+
+/** What each job ends with. */
+export interface Results {
+  /** Its proof is there, it is synced, and its listing is written. */
+  seal: null;
+  commit: SlotContent;
+  void: SlotContent;
+  verify: { files: number; bytes: number; difference: Difference };
+  /** What had to be left, and why. */
+  discard: string[];
+}
+
+/** What it says on stdout, a line each; the last one is no progress, unless it was stopped. */
+export type JobEvent =
+  | { type: 'progress'; progress: Progress }
+  | { type: 'result'; result: Results[Job['task']] }
+  | { type: 'failure'; failure: Failure };

@@ -1,0 +1,2 @@
+# The other way: copies what was dumped.
+cp -a "$1/." "$2/"

@@ -1,0 +1,3 @@
+# Writes a part of its output and then waits.
+echo part >"$1/part"
+sleep 1000
