@@ -5,6 +5,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { stringify } from 'yaml';
 import { AnswerError } from '../../src/core/answer-error.ts';
 import { type Answer, type Client, connectClient } from '../../src/nats/client.ts';
 import { listBackups } from '../../src/repository/backup-list.ts';
@@ -54,6 +55,18 @@ export class World {
   /** Calls `clean` at the end, when no process of the world is left. */
   onClose(clean: () => void): void {
     this.#cleaning.push(clean);
+  }
+
+  /** The data directory of an agent that is not the world's first. */
+  dataOf(name: string): string {
+    return join(this.directory, `data-${name}`);
+  }
+
+  /** Writes the file of an agent, for `config` of `runAgent`, and returns its path. Flags set its name and data. */
+  agentFile(name: string, document: object): string {
+    const path = join(this.directory, `agent-${name}.yaml`);
+    writeFileSync(path, stringify({ kind: 'Agent', name, data: this.data, ...document }));
+    return path;
   }
 
   /** Starts an agent and resolves when it answers commands. Its engines are named by the world's directory, too. */
