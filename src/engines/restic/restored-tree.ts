@@ -1,7 +1,8 @@
 /** What restic wrote below the target of a restore: how much it is, and how it comes to where it belongs. */
-import { type Dir, readFileSync, type Stats } from 'node:fs';
+import { type Dir, readFileSync } from 'node:fs';
 import { chmod, lchown, lstat, opendir, readdir, rename, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
+import { microsecondsOf, utimeOf } from '../../repository/file-times.ts';
 import { writeSyncedFile } from '../../runner/synced-file.ts';
 import type { RestoreJob } from './restore.ts';
 
@@ -9,7 +10,7 @@ import type { RestoreJob } from './restore.ts';
 export interface Mark {
   total: { bytes: number; files: number };
   /** What the path itself was like; null where nothing of it was wanted. */
-  root: { mode: number; uid: number; gid: number; atimeS: number; mtimeS: number } | null;
+  root: { mode: number; uid: number; gid: number; mtimeUs: number } | null;
 }
 
 export function readMark(path: string): Mark | undefined {
@@ -22,10 +23,10 @@ export function readMark(path: string): Mark | undefined {
 }
 
 export async function writeMark({ staging, path, mark }: RestoreJob): Promise<Mark> {
-  const found = await lstatOrNull(insideOf(staging, path));
+  const found = await lstat(insideOf(staging, path), { bigint: true }).catch(ifMissing(null));
   const root = found && {
-    ...{ mode: found.mode & 0o7777, uid: found.uid, gid: found.gid },
-    ...{ atimeS: found.atimeMs / 1_000, mtimeS: found.mtimeMs / 1_000 },
+    ...{ mode: Number(found.mode & 0o7777n), uid: Number(found.uid), gid: Number(found.gid) },
+    mtimeUs: microsecondsOf(found.mtimeNs),
   };
   const content: Mark = { total: await measure(staging), root };
   await writeSyncedFile(`${mark}.next`, JSON.stringify(content));
@@ -42,7 +43,7 @@ export async function moveUp({ staging, path, to }: RestoreJob, { root }: Mark):
   if (!root) return;
   if (process.getuid?.() === 0) await lchown(to, root.uid, root.gid);
   await chmod(to, root.mode);
-  await utimes(to, root.atimeS, root.mtimeS);
+  await utimes(to, utimeOf(root.mtimeUs), utimeOf(root.mtimeUs));
 }
 
 /** A directory that may not be written can be moved only by root, for its `..` changes. */
@@ -68,7 +69,7 @@ export async function measure(directory: string | Buffer): Promise<{ bytes: numb
       total.bytes += bytes;
       total.files += files;
     } else if (entry.isFile()) {
-      total.bytes += (await lstatOrNull(path))?.size ?? 0;
+      total.bytes += (await lstat(path).catch(ifMissing(null)))?.size ?? 0;
       total.files += 1;
     }
   }
@@ -82,10 +83,6 @@ function insideOf(staging: string, path: string): string {
 /** Names are bytes: one that is not UTF-8 is a name too. */
 function below(directory: string | Buffer, name: Buffer): Buffer {
   return Buffer.concat([Buffer.from(directory), Buffer.from('/'), name]);
-}
-
-async function lstatOrNull(path: string | Buffer): Promise<Stats | null> {
-  return await lstat(path).catch(ifMissing(null));
 }
 
 function ifMissing<T>(value: T): (error: NodeJS.ErrnoException) => T {

@@ -11,6 +11,7 @@ engineContract({
   open: directory => {
     const source = join(directory, 'source');
     const repository = new TestRepository(directory);
+    repository.make();
     const wrongPassword = join(directory, 'wrong-password');
     writeFileSync(wrongPassword, 'battery staple\n');
     const away = { ...repository.document, url: 'rest:http://127.0.0.1:1/away/' };
