@@ -1,5 +1,5 @@
 /** `restic backup`: one snapshot of the plan's path, tagged with the run. */
-import type { EngineConfigOf } from '../../domain/engine-config.ts';
+import { realpathSync } from 'node:fs';
 import { repositoryPathOf } from '../../domain/repository-config.ts';
 import type { SkippedFile, TransferOutput } from '../../domain/run.ts';
 import type { EngineScope, EngineStep, StepEnd } from '../engine.ts';
@@ -10,17 +10,22 @@ import { exits, resticCommand } from './facts.ts';
 import { resticFailure } from './failures.ts';
 import { messageOf, type Summary, skippedOf } from './messages.ts';
 import { escaped, patternOf } from './patterns.ts';
+import { clearFormer } from './preparation.ts';
+import { planOf } from './scope.ts';
 import { runTag, snapshotsOfRun } from './snapshots.ts';
 
 /** How many of the files that were left out a run names. */
 const firstMax = 20;
 
 export function backupStep(scope: EngineScope): EngineStep<TransferOutput> {
-  const { path } = planOf(scope);
+  const path = sourceOf(scope);
   const skipped = new SkippedFiles(path);
   let summary: Summary | undefined;
   return {
-    order: async () => ({ command: resticCommand, args: argumentsOf(scope), env: await resticEnvironment(scope) }),
+    order: async () => {
+      await clearFormer(scope);
+      return { command: resticCommand, args: argumentsOf(scope, path), env: await resticEnvironment(scope) };
+    },
     hear: line => {
       const message = messageOf(line);
       if (message && 'progress' in message) return message.progress;
@@ -37,15 +42,19 @@ export function backupStep(scope: EngineScope): EngineStep<TransferOutput> {
   };
 }
 
-export function planOf({ run }: Pick<EngineScope, 'run'>): EngineConfigOf<'restic'> {
-  const { engine } = run.document;
-  if (engine.type !== 'restic') throw new Error(`the engine restic got a plan for ${engine.type}`);
-  return engine;
+/** The directory that the path leads to: of a path that is a link, restic would store the link alone. */
+function sourceOf(scope: EngineScope): string {
+  const { path } = planOf(scope);
+  try {
+    return realpathSync(path);
+  } catch {
+    return path; // gone by now, which restic says too
+  }
 }
 
-function argumentsOf(scope: EngineScope): string[] {
+function argumentsOf(scope: EngineScope, path: string): string[] {
   const { run, config } = scope;
-  const { path, host, tags = [], exclude = [] } = planOf(scope);
+  const { host, tags = [], exclude = [] } = planOf(scope);
   const { bytesPerSecond, runs } = config.limits;
   // Each run has its share, so that as many as may run at once keep to the limit together.
   const kibPerSecond = bytesPerSecond === null ? null : Math.max(1, Math.floor(bytesPerSecond / runs / 1024));

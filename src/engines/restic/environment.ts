@@ -1,16 +1,9 @@
 /** What restic gets in its environment: where and by which secrets; so that none is in its arguments, which all can see. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { RepositoryConfigOf } from '../../domain/repository-config.ts';
 import type { EngineScope } from '../engine.ts';
 import { permanent } from '../failures.ts';
-
-export type ResticRepository = RepositoryConfigOf<'restic'>;
-
-export function resticRepositoryOf({ repository }: Pick<EngineScope, 'repository'>): ResticRepository {
-  if (repository.type !== 'restic') throw new Error(`the engine restic has no repository of type ${repository.type}`);
-  return repository;
-}
+import { resticRepositoryOf } from './scope.ts';
 
 /** The variables for a call, read anew each time: a rotated secret holds from the next attempt on. */
 export async function resticEnvironment(

@@ -74,7 +74,7 @@ export const complaints: readonly Complaint[] = [
     hint: 'wait for it; if it is dead on another host, run `restic unlock` there',
   },
   {
-    said: /dial tcp|dial unix|connection (refused|reset)|no such host|network is unreachable|no route to host|i\/o timeout|TLS handshake|subprocess ssh|EOF$/m,
+    said: /dial tcp|dial unix|connection (refused|reset)|no such host|network is unreachable|no route to host|i\/o timeout|TLS handshake|subprocess ssh/,
     kind: 'transient',
     reason: 'repository-unreachable',
     what: 'cannot be reached',

@@ -1,5 +1,7 @@
 /** What an exit of restic other than 0 means, as a failure: by its status where that says it, else by its words. */
+import { tmpdir } from 'node:os';
 import { FailureError } from '../../core/failure.ts';
+import { repositoryPathOf } from '../../domain/repository-config.ts';
 import type { EngineScope, StepEnd } from '../engine.ts';
 import { endedWithout } from '../failures.ts';
 import { redacted, shownUrl } from './environment.ts';
@@ -25,6 +27,14 @@ export async function resticFailure(scope: EngineScope, end: Ended): Promise<Fai
     });
   if (!complaint) return endedWithout({ ...end, stderrTail: said });
   const { kind, reason, what, hint } = complaint;
+  const line = end.stderrTail.split('\n').find(each => complaint.said.test(each)) ?? '';
+  if (reason === 'repository-full' && isOfAgent(scope, line))
+    return new FailureError({
+      kind,
+      code: 'agent-disk-full',
+      message: `the disk of the agent is full: ${await redacted(scope, line)}`,
+      hint: 'make room where its data directory and its temporary directory are, and start again',
+    });
   const firstLine = said.split('\n').find(line => complaint.said.test(line)) ?? lastLine(said);
   return new FailureError({
     kind,
@@ -32,6 +42,13 @@ export async function resticFailure(scope: EngineScope, end: Ended): Promise<Fai
     message: `the repository ${shownUrl(scope)} ${what}: ${firstLine}`,
     hint,
   });
+}
+
+/** restic has its cache and what it is just packing on the agent's own disk. */
+function isOfAgent({ config, repository }: EngineScope, line: string): boolean {
+  const place = repositoryPathOf(repository);
+  if (place !== undefined && line.includes(place)) return false;
+  return line.includes(`${config.data}/`) || line.includes(`${tmpdir()}/`);
 }
 
 export function lastLine(text: string): string {

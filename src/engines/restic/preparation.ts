@@ -1,24 +1,24 @@
 /** What must hold before a process of restic is started, and what a killed one left that is removed. */
-import { readdir, rm, stat } from 'node:fs/promises';
+import { readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { failureOf } from '../../core/failure.ts';
 import { repositoryPathOf } from '../../domain/repository-config.ts';
 import type { Check, EngineScope } from '../engine.ts';
 import { permanent, transient } from '../failures.ts';
 import { checkPlaces } from '../place-checks.ts';
-import { planOf } from './backup.ts';
 import { callRestic, requirePassword, resticVersion, tryRestic } from './call.ts';
-import { resticRepositoryOf, shownUrl } from './environment.ts';
+import { shownUrl } from './environment.ts';
 import { exits, temporaryName } from './facts.ts';
 import { resticFailure } from './failures.ts';
 import { clearDead, idsIn, listLocks } from './locks.ts';
+import { planOf, resticRepositoryOf } from './scope.ts';
 
 /** Looks at the tool, the source and the repository, which a backup makes where it is missing; clears dead locks away. */
 export async function prepare(scope: EngineScope, signal: AbortSignal): Promise<void> {
   await resticVersion(scope, signal);
   if (scope.run.task === 'backup') await requireSource(planOf(scope).path);
   // A restore is in nobody's way; only after an attempt that was locked out is it worth a look at who did that.
-  if (scope.run.task === 'restore' && isFirstTry(scope)) return;
+  if (scope.run.task === 'restore' && scope.run.attempt === 1) return;
   const locks = await locksOrMissing(scope, signal);
   if (locks !== 'no repository') await clearDead(scope, locks, signal);
   else if (scope.run.task === 'backup') await initialise(scope, signal);
@@ -30,17 +30,13 @@ export async function prepare(scope: EngineScope, signal: AbortSignal): Promise<
     );
 }
 
-/** No process of an earlier attempt was killed or lost. */
-export function isFirstTry({ run }: Pick<EngineScope, 'run'>): boolean {
-  return run.attempt === 1 && run.resumes === 0;
-}
-
 /** restic exits 0 where one of the paths is not there. */
 async function requireSource(path: string): Promise<void> {
-  await stat(path).catch((cause: Error) => {
-    const hint = 'mount it, or correct the path in the plan';
+  const hint = 'mount it, or correct the path in the plan';
+  const found = await stat(path).catch((cause: Error) => {
     throw permanent('source-missing', `${path} cannot be found: ${cause.message}`, hint, { cause });
   });
+  if (!found.isDirectory()) throw permanent('source-missing', `${path} is not a directory`, hint);
 }
 
 /** The locks there are; or that the place can be reached, the secrets can be read, and no repository is there. */
@@ -71,6 +67,19 @@ function isMissing(stderr: string): boolean {
 
 async function initialise(scope: EngineScope, signal: AbortSignal): Promise<void> {
   await callRestic(scope, { what: 'the making of the repository', args: ['init'], signal });
+}
+
+/**
+ * Called before each process of a run, which it marks in the run's directory: one before it was killed, or died with its
+ * agent, and what that left is cleared away. The run's attempts do not tell: an agent that is back repeats the same one.
+ */
+export async function clearFormer(scope: EngineScope): Promise<void> {
+  const mark = join(scope.directory.path, 'started');
+  const isFirst = await writeFile(mark, '', { flag: 'wx' }).then(
+    () => true,
+    () => false,
+  );
+  if (!isFirst) await clearLeftovers(scope, new AbortController().signal);
 }
 
 /** Removes what a restic that ended badly left in the repository: its lock, and in a directory its temporary files. */

@@ -57,9 +57,11 @@ async function runRestic(job: RestoreJob): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
   const target = [`--target=${join(job.staging, 'data')}`];
   const restic = spawn(command, [...args, ...target], { stdio: ['ignore', 'ignore', 'inherit'] });
+  // Nobody reads any more: whoever asked for it is gone.
+  process.stdout.on('error', () => restic.kill('SIGINT'));
   let over = false;
   const ended = new Promise<number>((resolve, reject) => {
-    restic.once('error', reject);
+    restic.once('error', cause => reject(notStarted(command, cause)));
     restic.once('exit', (code, signal) => resolve(signal ? 128 : (code ?? 1)));
   }).finally(() => {
     over = true;
@@ -84,6 +86,11 @@ async function runRestic(job: RestoreJob): Promise<number> {
     await Promise.race([ended.catch(() => 1), new Promise(resolve => setTimeout(resolve, pauseMs).unref())]);
   }
   return await ended;
+}
+
+function notStarted(command: string, cause: Error): FailureError {
+  const message = `cannot start ${command}: ${cause.message}`;
+  return new FailureError({ kind: 'permanent', code: 'engine-missing', message, hint: 'install it' }, { cause });
 }
 
 const job = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as RestoreJob;

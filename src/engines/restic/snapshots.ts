@@ -22,6 +22,10 @@ export function snapshotsOfRun(scope: EngineScope, signal: AbortSignal): Promise
   return listed(scope, ['--tag', runTag(scope.run.id)], signal);
 }
 
+export function idsOf(snapshots: readonly Snapshot[]): string[] {
+  return snapshots.map(({ id }) => id);
+}
+
 /** A snapshot by its id. Rejects with `data-corrupt` where the repository has it no more. */
 export async function snapshotOf(scope: EngineScope, id: string, signal: AbortSignal): Promise<Snapshot> {
   const found = (await listed(scope, ['--', id], signal)).find(snapshot => snapshot.id === id);

@@ -1,10 +1,11 @@
 /** `restic check`: the whole repository, with as much of its data as the plan says. It needs the repository for itself. */
 import type { Progress, TransferOutput } from '../../domain/run.ts';
 import type { EngineScope, EngineStep } from '../engine.ts';
-import { planOf } from './backup.ts';
 import { redacted, resticEnvironment } from './environment.ts';
 import { damageSaid, exits, resticCommand } from './facts.ts';
 import { complaintOf, lastLine, resticFailure } from './failures.ts';
+import { clearFormer } from './preparation.ts';
+import { planOf } from './scope.ts';
 import { snapshotOf } from './snapshots.ts';
 
 export function verifyStep(scope: EngineScope): EngineStep<TransferOutput> {
@@ -12,6 +13,7 @@ export function verifyStep(scope: EngineScope): EngineStep<TransferOutput> {
   const amount = readData === '100%' ? '--read-data' : `--read-data-subset=${readData}`;
   return {
     order: async () => {
+      await clearFormer(scope);
       const { manifest } = await scope.backup();
       await snapshotOf(scope, manifest, new AbortController().signal);
       // It makes a cache of its own, which a killed one leaves: in the run's directory it goes with the run.

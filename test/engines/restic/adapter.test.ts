@@ -1,6 +1,16 @@
 /** The adapter on a real restic, without an agent: what no tool has in common with another. */
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -93,6 +103,15 @@ describeWithTools('the adapter of restic', ['restic'], () => {
     expect(tolerant.output).toMatchObject({ outcome: 'completed', skipped: { count: 1 } });
   });
 
+  test('a path that is a link is followed, and a file is no source', async () => {
+    const [link, file] = [join(directory, 'link'), join(source, 'one')];
+    symlinkSync(source, link);
+    writeFileSync(join(source, 'left.tmp'), '');
+    const { output } = await backUp({ engine: { path: link, exclude: ['*.tmp'] } });
+    expect(output).toMatchObject({ outcome: 'completed', result: { files: 2 } });
+    await expect(backUp({ engine: { path: file } })).rejects.toMatchObject({ failure: { code: 'source-missing' } });
+  });
+
   test('a source that shrank makes it partial', async () => {
     const { output } = await backUp({ previous: { files: 100, bytes: 6 } });
     expect(output).toMatchObject({ outcome: 'partial', reason: 'source-shrunk' });
@@ -127,16 +146,16 @@ describeWithTools('the adapter of restic', ['restic'], () => {
     }
   });
 
-  test('proof is the snapshot under the tag of the run, and discard leaves only what is committed', async () => {
+  test('proof is the snapshot under the tag of the run, which stays the only one, and a void run has none', async () => {
     const lost = (await backUp()).output.result.manifest as string;
     const { result } = (await backUp()).output;
     const of = async (run: object) => await scope({ run: { result, attempt: 2, ...run } });
-    await resticEngine.prove(await of({}), signal);
     await expect(resticEngine.prove(await scope({ id: 'run-2', run: { result } }), signal)).rejects.toMatchObject({
       failure: { code: 'proof-missing' },
     });
     expect(await resticEngine.discard(await of({ slot: 'open' }), signal)).toHaveLength(1);
     expect(repository.snapshots().map(({ id }) => id)).toEqual([lost, result.manifest]);
+    await resticEngine.prove(await of({}), signal);
     expect(await resticEngine.discard(await of({ slot: 'manifest' }), signal)).toEqual([]);
     expect(repository.snapshots().map(({ id }) => id)).toEqual([result.manifest]);
     expect(await resticEngine.discard(await of({ slot: 'void' }), signal)).toEqual([]);

@@ -96,6 +96,8 @@ describe('an end', () => {
       'transient',
     ],
     [1, 'Fatal: unable to open config file: Stat: Access Denied.', 'auth-failed', 'permanent'],
+    [1, `Fatal: open ${tmpdir()}/restic-temp-pack-1: no space left on device`, 'agent-disk-full', 'permanent'],
+    [1, 'ReadFull: unexpected EOF\nFatal: repository contains errors', 'data-corrupt', 'permanent'],
     [1, 'Fatal: LoadIndex returned errors', 'data-corrupt', 'permanent'],
     [2, 'panic: of another kind', 'engine-failed', 'transient'],
   ])('with %i and "%s" is %s', async (code, words, reason, kind) => {
