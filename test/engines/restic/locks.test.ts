@@ -25,7 +25,7 @@ describe('the holder of a lock', () => {
   });
 
   test('of this host is gone with its process', async () => {
-    const child = spawn('true');
+    const child = spawn(process.execPath, ['--version'], { stdio: 'ignore' });
     await once(child, 'exit');
     expect(stateOf({ ...here, pid: child.pid as number, time: ago(0) })).toBe('gone');
   });
