@@ -4,11 +4,13 @@ import type { Engine } from './engine.ts';
 import { execEngine } from './exec/engine.ts';
 import { filesEngine } from './files/engine.ts';
 import { rcloneEngine } from './rclone/engine.ts';
+import { resticEngine } from './restic/engine.ts';
 
 const engines: Readonly<Partial<Record<EngineType, Engine>>> = {
   files: filesEngine,
   exec: execEngine,
   rclone: rcloneEngine,
+  restic: resticEngine,
 };
 
 /** The adapter of a plan's engine. Throws where this version has none. */

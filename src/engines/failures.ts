@@ -12,7 +12,10 @@ export function transient(code: Reason, message: string, hint: string, options?:
 }
 
 /** A process that ended without its proof: what is known of how, and the end of what it said. */
-export function endedWithout(end: StepEnd, what = 'said no result'): FailureError {
+export function endedWithout(
+  end: Pick<StepEnd, 'code' | 'signal' | 'stderrTail'>,
+  what = 'said no result',
+): FailureError {
   const said = end.stderrTail === '' ? '' : `: ${end.stderrTail.slice(-500)}`;
   return transient('engine-failed', `the engine ${howItEnded(end)} and ${what}${said}`, seeLog);
 }

@@ -136,7 +136,7 @@ export function engineContract({ name, tools, open }: Contract): void {
       const failing = reason.replace('repository-', '');
       await plan(failing, part, { retry: { attempts: 2, backoff: '50ms..50ms' }, ...more });
       const record = await world.backUp(failing);
-      expect(record).toMatchObject({ state: 'failed', context: { reason } });
+      expect(record).toMatchObject({ state: 'failed', context: { reason, kept: [] } });
       expect(record.context.message).not.toBe('');
       expect(record.context.hint).not.toBe('');
       await expectNothingLeft();
