@@ -2,8 +2,12 @@
 import type { EngineType } from '../domain/engine-config.ts';
 import type { Engine } from './engine.ts';
 import { filesEngine } from './files/engine.ts';
+import { victoriaMetricsEngine } from './victoriametrics/engine.ts';
 
-const engines: Readonly<Partial<Record<EngineType, Engine>>> = { files: filesEngine };
+const engines: Readonly<Partial<Record<EngineType, Engine>>> = {
+  files: filesEngine,
+  victoriametrics: victoriaMetricsEngine,
+};
 
 /** The adapter of a plan's engine. Throws where this version has none. */
 export function engineOf({ engine }: { engine: { type: EngineType } }): Engine {
