@@ -18,7 +18,7 @@ describe.skipIf(missingTools().length > 0)('an interrupted backup of VictoriaMet
     const backup = await metrics.world.backUp('metrics');
     expect(backup).toMatchObject({ state: 'completed' });
     whole = backup.id;
-    await metrics.plan('slow', slow);
+    await metrics.plan('slow', slow, { onDrain: 'suspend' });
     await metrics.plan('cancels', slow, { onDrain: 'cancel' });
     await metrics.plan('again', slow, { retry: { attempts: 2, backoff: '10ms..10ms' } });
   });
