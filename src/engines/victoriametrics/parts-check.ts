@@ -75,8 +75,8 @@ async function checkFile(directory: string, names: string[], found: PartsFound):
   parts.sort((one, other) => one.offset - other.offset);
   let end = 0;
   for (const { offset, size } of parts) {
-    if (offset !== end)
-      wrong.push(`what stands from byte ${Math.min(end, offset)} to ${Math.max(end, offset)} is not there once`);
+    if (offset > end) wrong.push(`no part has its bytes ${end} to ${offset}`);
+    if (offset < end) wrong.push(`two parts have its bytes ${offset} to ${end}`);
     end = offset + size;
   }
   const fileSize = parts[0]?.fileSize ?? 0;

@@ -24,7 +24,10 @@ export class MetricsWorld {
     const victoria = await Victoria.start(join(world.directory, 'metrics'));
     const opened = new MetricsWorld(world, victoria);
     opened.writePassword(victoria.password);
-    const repositories = { vm: { type: 'vmbackup', url: `fs://${world.repository}` } };
+    const repositories = {
+      vm: { type: 'vmbackup', url: `fs://${world.repository}` },
+      gone: { type: 'vmbackup', url: `fs://${world.directory}/not/mounted` },
+    };
     const credentials = { vm: { basicAuthFile: join(world.directory, 'password') } };
     const file = { kind: 'Agent', name: 'here', data: world.data, grace: '15s', repositories, credentials };
     writeFileSync(opened.config, stringify(file));

@@ -102,6 +102,22 @@ describe.skipIf(missingTools().length > 0)('a VictoriaMetrics that does not do a
     expect(await look({ dataPath: world.source })).toEqual([expect.stringMatching(/^snapshots: .*ENOENT/)]);
   });
 
+  test('a repository that is not there and a tool that is not there are told before a snapshot is made', async () => {
+    const { world, victoria, config } = metrics;
+    await metrics.plan('nowhere', {}, { repository: 'gone' });
+    expect(await world.backUp('nowhere')).toMatchObject({
+      state: 'failed',
+      context: { reason: 'repository-unreachable', kept: [] },
+    });
+    await world.runAgent({ name: 'bare', data: `${world.data}-bare`, config, env: { PATH: world.source } });
+    await metrics.plan('toolless', {}, { placement: { agent: 'bare' } });
+    expect(await world.backUp('toolless')).toMatchObject({
+      state: 'failed',
+      context: { reason: 'engine-missing', kept: [] },
+    });
+    expect(await victoria.snapshots()).toEqual([]);
+  });
+
   test('a call has a deadline of its own, and names it', async () => {
     odd.manner = 'silent';
     const api = await SnapshotApi.open({ url: odd.url }, { name: 'here', credentials: {} }, 100);
