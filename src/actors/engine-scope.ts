@@ -31,7 +31,7 @@ export async function scopeOf(
     previous: async () => {
       const backups = await entries.list(run.plan, signal);
       const last = backups.find(({ outcome, id }) => outcome === 'completed' && id !== run.id);
-      return last ? { files: last.files, bytes: last.bytes } : null;
+      return last ? { files: last.files, bytes: last.bytes, manifest: last.manifest } : null;
     },
   };
 }

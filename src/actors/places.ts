@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { AnswerError } from '../core/answer-error.ts';
 import { nearest } from '../core/nearest.ts';
 import type { AgentConfig, Allow } from '../domain/agent-config.ts';
-import { sourcePathOf } from '../domain/engine-config.ts';
+import { sourceAddressOf, sourcePathOf } from '../domain/engine-config.ts';
 import type { Plan } from '../domain/plan.ts';
 import { type RepositoryConfig, repositoryPathOf, repositoryTypeOf } from '../domain/repository-config.ts';
 import type { RunContext } from '../domain/run.ts';
@@ -61,6 +61,27 @@ export async function checkRepository(plan: WithRepository, config: AgentConfig)
   if (typeof plan.repository !== 'string' && path !== undefined) await checkReached(config, 'repositories', path);
 }
 
+/**
+ * Throws `refused` unless the agent allows the server that a plan's engine asks. A plan names credentials of the agent's
+ * file, so without this whoever puts a plan could have them sent to a server of his own.
+ */
+export function checkSourceAddress({ engine }: Pick<Plan, 'engine'>, config: AgentConfig): void {
+  const address = sourceAddressOf(engine);
+  const { sources } = config.allow;
+  if (address === undefined || sources.some(glob => isLike(address, glob))) return;
+  const allows = sources.length > 0 ? `it allows ${sources.join(', ')}` : 'it allows nothing';
+  throw notAllowed(config, 'sources', address, allows);
+}
+
+/** `*` stands for any characters of an address, `?` for one. */
+function isLike(address: string, glob: string): boolean {
+  const pattern = glob
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
+  return new RegExp(`^${pattern}$`, 'i').test(address);
+}
+
 /** What a run reads and writes on this host must be allowed when it starts, whoever changed what since it was asked for. */
 export async function checkAllowedPlaces(
   { task, restore, document }: Pick<RunContext, 'task' | 'restore' | 'document'>,
@@ -69,10 +90,11 @@ export async function checkAllowedPlaces(
   if (task === 'restore' && restore) await checkReached(config, 'restore', restore.to);
   const source = sourcePathOf(document.engine);
   if (task === 'backup' && source !== undefined) await checkReached(config, 'read', source);
+  if (task === 'backup') checkSourceAddress(document, config);
   await checkRepository(document, config);
 }
 
-function notAllowed({ name }: AgentConfig, use: Use, path: string, why: string): AnswerError {
+function notAllowed({ name }: AgentConfig, use: keyof Allow, path: string, why: string): AnswerError {
   const message = `agent ${name} does not allow ${path} for ${use}: ${why}`;
   return new AnswerError('refused', message, `add it to allow.${use} in the agent's file`);
 }

@@ -70,6 +70,13 @@ export type EngineType = EngineConfig['type'];
 export type EngineConfigOf<Type extends EngineType> = Extract<EngineConfig, { type: Type }>;
 export type FilesEngineConfig = EngineConfigOf<'files'>;
 
+/** The `host:port` that an engine asks over the network; undefined where it asks nobody. */
+export function sourceAddressOf(engine: EngineConfig): string | undefined {
+  if (engine.type !== 'victoriametrics') return undefined;
+  const { hostname, port, protocol } = new URL(engine.url);
+  return `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`;
+}
+
 /** The directory on the agent's host that an engine reads; undefined where it reads something else. */
 export function sourcePathOf(engine: EngineConfig): string | undefined {
   if ('path' in engine) return engine.path;

@@ -26,9 +26,11 @@ export interface EngineScope {
   directory: RunDirectory;
   /** What is known of the backup that a restore or a verify works on. Waits for NATS; rejects where there is none. */
   backup: () => Promise<CatalogEntry>;
-  /** Counts of the plan's last complete backup; null where there is none. Waits for NATS. */
-  previous: () => Promise<{ files: number; bytes: number } | null>;
+  /** The plan's last complete backup, as it was staged; null where there is none. Waits for NATS. */
+  previous: () => Promise<PreviousBackup | null>;
 }
+
+export type PreviousBackup = Pick<CatalogEntry, 'files' | 'bytes' | 'manifest'>;
 
 /** One process of an engine, and what its words mean. */
 export interface EngineStep<Output> {

@@ -19,8 +19,16 @@ beforeEach(async () => {
   for (const path of [outside, restore, world.repository]) mkdirSync(path);
   writeFileSync(join(outside, 'secret'), 'not yours');
   const config = join(world.directory, 'agent.yaml');
-  const allow = { read: [world.source], repositories: [world.repository], restore: [restore] };
-  const repositories = { nas: { type: 'files', path: join(world.repository, 'nas') } };
+  const allow = {
+    read: [world.source],
+    repositories: [world.repository],
+    restore: [restore],
+    sources: ['10.1.2.?:8428'],
+  };
+  const repositories = {
+    vm: { type: 'vmbackup', url: `fs://${world.repository}` },
+    nas: { type: 'files', path: join(world.repository, 'nas') },
+  };
   writeFileSync(config, stringify({ kind: 'Agent', name: 'here', data: world.data, allow, repositories }));
   await world.runAgent({ config });
 });
@@ -61,6 +69,20 @@ test('a plan that reads or writes elsewhere is refused, with what is allowed', a
   expect(await refusedPut(readOf(`${world.source}-beside`))).toMatchObject({ code: 'refused' });
   expect(await refusedPut(readOf(`${world.source}/../outside`))).toMatchObject({ code: 'invalid' });
   expect(await refusedPut({ repository: 'nsa' })).toMatchObject({ code: 'invalid', hint: 'did you mean nas?' });
+});
+
+test('a plan whose engine asks a server that is not allowed is refused: it could have credentials sent anywhere', async () => {
+  const asks = (url: string) => ({
+    engine: { type: 'victoriametrics', url, dataPath: world.source },
+    repository: 'vm',
+  });
+  for (const url of ['http://10.1.2.3:8429', 'http://10.1.2.33:8428', 'http://vm.example:8428', 'https://10.1.2.3'])
+    expect(await refusedPut(asks(url))).toMatchObject({
+      code: 'refused',
+      message: expect.stringContaining('for sources: it allows 10.1.2.?:8428'),
+      hint: "add it to allow.sources in the agent's file",
+    });
+  await world.plan('metrics', asks('http://10.1.2.3:8428/prefix'));
 });
 
 test('a restore elsewhere is refused, and nothing is written', async () => {

@@ -14,7 +14,7 @@ import { repositoryPathOf } from '../../domain/repository-config.ts';
 import { engineOf } from '../../engines/engines.ts';
 import { command } from '../../nats/command-service.ts';
 import type { AgentParts } from '../agent-parts.ts';
-import { checkReached, checkRepository, repositoryOf } from '../places.ts';
+import { checkReached, checkRepository, checkSourceAddress, repositoryOf } from '../places.ts';
 import { agentsThatLive, answerPlaced } from '../responsibility.ts';
 import { planOf, unknownPlan } from './lookups.ts';
 import { recordsOf } from './records.ts';
@@ -96,6 +96,7 @@ async function refuseImpossible(plan: Plan, parts: AgentParts): Promise<void> {
     );
   const source = sourcePathOf(plan.engine);
   if (source !== undefined) await checkReached(parts.config, 'read', source);
+  checkSourceAddress(plan, parts.config);
   await checkRepository(plan, parts.config);
   refuseByEngine(plan, parts.config);
 }

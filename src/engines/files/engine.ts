@@ -46,6 +46,7 @@ export const filesEngine: Engine = {
 async function backupJob({ run, config, previous, repository }: EngineScope): Promise<JobOf<'backup'>> {
   const { type: _, ...source } = run.document.engine as FilesEngineConfig;
   const { bytesPerSecond, runs } = config.limits;
+  const last = await previous();
   return {
     task: 'backup',
     run: run.id,
@@ -55,7 +56,7 @@ async function backupJob({ run, config, previous, repository }: EngineScope): Pr
     excludeDirs: [config.data],
     tolerate: run.policy.tolerate,
     guard: run.policy.guard,
-    previous: await previous(),
+    previous: last && { files: last.files, bytes: last.bytes },
     rescan: run.rescan,
     // Each run has its share, so that as many as may run at once keep to the limit together.
     ...(bytesPerSecond !== null && { bytesPerSecond: Math.max(1, Math.floor(bytesPerSecond / runs)) }),

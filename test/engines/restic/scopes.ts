@@ -57,7 +57,7 @@ export async function scopeFor(wish: ScopeWish): Promise<EngineScope> {
     config: agentConfigOf({ name: 'here', data }),
     directory: runDirectory,
     backup: async () => wish.backup as CatalogEntry,
-    previous: async () => wish.previous ?? null,
+    previous: async () => (wish.previous ? { ...wish.previous, manifest: '' } : null),
   };
 }
 

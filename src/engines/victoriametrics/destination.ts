@@ -1,0 +1,90 @@
+/**
+ * Where a backup lies: a destination of its own, named as its run, under the repository's URL. A run over the backup of
+ * another would take that one's marker away first, and a cancel would then have lost it.
+ */
+import { access, lstat, mkdir, readdir, realpath, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { isId } from '../../core/ids.ts';
+import { type RepositoryConfigOf, repositoryPathOf } from '../../domain/repository-config.ts';
+import { errorCode, repositoryError } from '../../repository/repository-failure.ts';
+import type { EngineScope } from '../engine.ts';
+import { permanent } from '../failures.ts';
+import { completeMarker } from './facts.ts';
+
+export function repositoryOf({ repository }: Pick<EngineScope, 'repository'>): RepositoryConfigOf<'vmbackup'> {
+  if (repository.type === 'vmbackup') return repository;
+  throw new Error(`the engine victoriametrics has no repository of type ${repository.type}`);
+}
+
+export function destinationUrl(scope: Pick<EngineScope, 'repository'>, name: string): string {
+  return `${repositoryOf(scope).url.replace(/\/+$/, '')}/${checked(name)}`;
+}
+
+/** Its directory; undefined in a store that is no file system. */
+export function destinationPath({ repository }: Pick<EngineScope, 'repository'>, name: string): string | undefined {
+  const path = repositoryPathOf(repository);
+  return path === undefined ? undefined : join(path, checked(name));
+}
+
+/** Makes the repository's directory where only that one is missing: a disk that is not mounted is not written around. */
+export async function openRepository(scope: Pick<EngineScope, 'repository'>): Promise<void> {
+  const path = repositoryPathOf(scope.repository);
+  if (path === undefined) return;
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw repositoryError(path, error);
+  }
+}
+
+/** Rejects with `proof-missing` unless the marker is there, which is written last. Of an object store it knows nothing. */
+export async function proveMarked(scope: Pick<EngineScope, 'repository'>, name: string): Promise<void> {
+  const path = destinationPath(scope, name);
+  if (path === undefined) return;
+  try {
+    await access(join(path, completeMarker));
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw repositoryError(path, error);
+    const message = `the backup has no ${completeMarker} at ${path}`;
+    throw permanent('proof-missing', message, 'look at its log; the next run starts anew');
+  }
+}
+
+/** Removes a destination that will never be committed; resolves with what had to be left, and why. May be called twice. */
+export async function discardDestination(scope: EngineScope): Promise<string[]> {
+  const { id, pids } = scope.run;
+  const path = destinationPath(scope, id);
+  if (path === undefined)
+    return [`${destinationUrl(scope, id)}: what it uploaded is not removed from an object store, remove it there`];
+  const found = await lstat(path).catch(error => {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw repositoryError(path, error);
+  });
+  if (!found) return [];
+  if (pids.length > 0) return [`${path}: processes that may write there could not be ended`];
+  // Never through a link that somebody put in its place.
+  if (!found.isDirectory() || (await realpath(path)) !== join(await realpath(dirname(path)), id))
+    return [`${path}: it is not the directory that the run made`];
+  await rm(path, { recursive: true, force: true });
+  return [];
+}
+
+/** Rejects unless a restore may write there: `vmrestore` deletes whatever the backup does not have. */
+export async function refuseFilled(path: string): Promise<void> {
+  const names = await readdir(path).catch(error => {
+    if (errorCode(error) === 'ENOENT') return [];
+    throw permanent('engine-failed', `cannot restore into ${path}: ${error.message}`, 'name another directory');
+  });
+  if (names.length === 0) return;
+  throw permanent(
+    'engine-failed',
+    `${path} is not empty: a restore never writes among other files`,
+    'name a directory that is empty, or not there yet',
+  );
+}
+
+/** What the catalog calls a backup comes over NATS, and must not lead out of the repository. */
+function checked(name: string): string {
+  if (isId(name)) return name;
+  throw permanent('data-corrupt', `${JSON.stringify(name)} is no name of a backup of this engine`, '');
+}

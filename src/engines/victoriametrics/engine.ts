@@ -1,0 +1,46 @@
+/** VictoriaMetrics, single node, as a run sees it: a snapshot of the run's own, copied by vmbackup. */
+import type { Engine } from '../engine.ts';
+import { permanent } from '../failures.ts';
+import { backupStep } from './backup.ts';
+import { checkAll, versionOf } from './check.ts';
+import { discardDestination, openRepository, proveMarked } from './destination.ts';
+import { commands, stopSignal } from './facts.ts';
+import { restoreStep, takeTarget } from './restore.ts';
+import { configOf } from './scope.ts';
+import { holdSnapshot, releaseSnapshot } from './snapshot-hold.ts';
+import { verifyStep } from './verify.ts';
+
+export const victoriaMetricsEngine: Engine = {
+  isResumable: () => true,
+  stopSignal: () => stopSignal,
+  slot: 'catalog',
+  prepare: async (scope, signal) => {
+    const { task } = scope.run;
+    if (task === 'backup') {
+      await versionOf(commands.backup, scope, signal); // before a snapshot is made for nothing
+      await openRepository(scope);
+      await holdSnapshot(scope, configOf(scope), signal);
+    } else if (task === 'restore') {
+      await versionOf(commands.restore, scope, signal);
+      await takeTarget(scope);
+    }
+  },
+  transfer: scope => {
+    const { task } = scope.run;
+    if (task === 'backup') return backupStep(scope);
+    return task === 'restore' ? restoreStep(scope) : verifyStep(scope);
+  },
+  prove: async scope => {
+    const { manifest } = scope.run.result;
+    // Of an object store the last word of vmbackup is the proof: it is said after the marker was written.
+    if (manifest !== null) return await proveMarked(scope, manifest);
+    throw permanent('proof-missing', 'vmbackup ended without a backup', 'look at its log; the next run starts anew');
+  },
+  release: (scope, signal) => releaseSnapshot(scope, configOf(scope), signal),
+  discard: async scope => {
+    const { slot, id } = scope.run;
+    if (slot === 'void') return await discardDestination(scope);
+    return slot === 'open' ? [`the destination of ${id}: nobody knows whether it was committed`] : [];
+  },
+  check: checkAll,
+};
