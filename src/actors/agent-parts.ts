@@ -1,6 +1,7 @@
 /** The parts of one agent, as its commands and effects are handed them. */
 import type { Clock } from '../core/clock.ts';
 import type { AgentConfig } from '../domain/agent-config.ts';
+import type { DefinitionsStore } from '../domain/agent-definitions.ts';
 import type { Catalog } from '../domain/catalog.ts';
 import type { PlanStore } from '../domain/plan-store.ts';
 import type { Progress } from '../domain/run.ts';
@@ -18,6 +19,8 @@ export interface AgentParts {
   runtime: Runtime;
   store: RecordStore;
   plans: PlanStore;
+  /** What the files of all agents define. */
+  definitions: DefinitionsStore;
   catalog: Catalog;
   /** The same for runs: they go on while NATS is away. */
   entries: JournalledCatalog;

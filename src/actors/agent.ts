@@ -94,7 +94,8 @@ export class Agent {
 
   constructor(options: AgentOptions, cluster: Cluster) {
     const { config, version, observe } = options;
-    const { store, mailboxes, refusals, plans, catalog, membership, correspondence, link, names } = cluster;
+    const { store, mailboxes, refusals, plans, definitions, catalog, membership, correspondence, link, names } =
+      cluster;
     this.#options = options;
     this.#cluster = cluster;
     this.#clock = new SystemClock({
@@ -127,6 +128,7 @@ export class Agent {
       runtime,
       store,
       plans,
+      definitions,
       catalog,
       entries: cluster.entries,
       membership,

@@ -1,18 +1,13 @@
 /** `plan.put`, `get`, `list` and `delete`. */
-import { stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { z } from 'zod';
 import { AnswerError } from '../../core/answer-error.ts';
-import { formatDuration } from '../../core/durations.ts';
 import { commandFields } from '../../domain/commands.ts';
-import { sourcePathOf } from '../../domain/engine-config.ts';
-import { nameText, type Plan, planSchema } from '../../domain/plan.ts';
-import { policyOf } from '../../domain/policy.ts';
-import { repositoryPathOf } from '../../domain/repository-config.ts';
+import { nameText, planSchema } from '../../domain/plan.ts';
 import { command } from '../../nats/command-service.ts';
 import type { AgentParts } from '../agent-parts.ts';
-import { checkReached, checkRepository, repositoryOf } from '../places.ts';
-import { agentsThatLive, answerPlaced } from '../responsibility.ts';
+import { refuseImpossible } from '../plan-refusals.ts';
+import { warningsOf } from '../plan-warnings.ts';
+import { answerPlaced } from '../responsibility.ts';
 import { planOf, unknownPlan } from './lookups.ts';
 import { recordsOf } from './records.ts';
 
@@ -32,7 +27,7 @@ export function planCommands(parts: AgentParts) {
           async () => ({ plan }),
           async () => {
             await refuseImpossible(plan, parts);
-            const warnings = await warningsOf(plan, parts);
+            const warnings = await warningsOf(plan, parts.config);
             if (dryRun) return { name: plan.name, revision: (await plans.get(plan.name))?.revision ?? 0, warnings };
             const { revision } = await plans.put(plan, requestId === undefined ? {} : { requestId });
             return { name: plan.name, revision, warnings };
@@ -75,48 +70,6 @@ export function planCommands(parts: AgentParts) {
       },
     }),
   };
-}
-
-async function refuseImpossible(plan: Plan, parts: AgentParts): Promise<void> {
-  if (plan.onDrain === 'detach')
-    throw new AnswerError(
-      'invalid',
-      `plan ${plan.name}: onDrain detach needs engines that outlive their agent, which this version does not have: an engine process ends with its agent`,
-      'use suspend (the default), finish or cancel',
-    );
-  const living = plan.placement ? [] : await agentsThatLive(parts);
-  if (living.length > 1)
-    throw new AnswerError(
-      'invalid',
-      `plan ${plan.name}: placement: is missing, and ${living.length} agents live: ${living.join(', ')}`,
-      `say where it runs, for example placement: { agent: ${living[0]} }`,
-    );
-  const source = sourcePathOf(plan.engine);
-  if (source !== undefined) await checkReached(parts.config, 'read', source);
-  await checkRepository(plan, parts.config);
-}
-
-async function warningsOf(plan: Plan, { config }: AgentParts): Promise<string[]> {
-  const warnings: string[] = [];
-  const path = sourcePathOf(plan.engine);
-  const source = path === undefined ? undefined : await stat(path).catch(() => undefined);
-  if (path !== undefined && !source)
-    warnings.push(`the path ${path} is not there now; a run fails with source-missing until it is`);
-  const repository = repositoryPathOf(repositoryOf(plan, config));
-  const place = repository === undefined ? undefined : await statOrParent(repository);
-  if (source && place && source.dev === place.dev)
-    warnings.push(`the repository ${repository} is on the same disk as ${path}: a broken disk takes both`);
-  const cancelGraceMs = policyOf(plan).deadlinesMs.cancelGrace ?? 0;
-  if (cancelGraceMs > config.graceMs)
-    warnings.push(
-      `cancelGrace ${formatDuration(cancelGraceMs)} is longer than the agent's grace of ${formatDuration(config.graceMs)}, which bounds it in a drain`,
-    );
-  return warnings;
-}
-
-async function statOrParent(path: string) {
-  const there = await stat(path).catch(() => undefined);
-  return there ?? (await stat(dirname(path)).catch(() => undefined));
 }
 
 async function hangingOn(parts: AgentParts, plan: string, keepBackups: boolean): Promise<string[]> {

@@ -16,6 +16,7 @@ import { type AnyCommand, command } from '../../nats/command-service.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { OneAtATime } from '../one-at-a-time.ts';
 import { checkReached, checkRepository } from '../places.ts';
+import { canSuspend } from '../plan-refusals.ts';
 import { agentsThatLive, answerPlaced } from '../responsibility.ts';
 import { type OfferedKind, offeredKinds } from '../run-definitions.ts';
 import { idText, planOf, planOrBackups } from './lookups.ts';
@@ -193,7 +194,7 @@ async function startRun(
     agent: parts.config.name,
     document: plan,
     planRevision: revision,
-    policy: policyOf(plan),
+    policy: policyOf(plan, canSuspend(plan, parts.config)),
     restore,
     rescan,
   };
