@@ -9,7 +9,9 @@ import type { Membership } from '../runtime/membership.ts';
 import type { RecordStore } from '../runtime/record-store.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { EngineRuns } from './engine-runs.ts';
+import type { Hooks } from './hooks.ts';
 import type { JournalledCatalog } from './journalled-catalog.ts';
+import type { Pings } from './pings.ts';
 import type { Turns } from './turns.ts';
 
 export interface AgentParts {
@@ -28,6 +30,8 @@ export interface AgentParts {
   clock: Clock;
   engineRuns: EngineRuns;
   turns: Turns;
+  hooks: Hooks;
+  pings: Pings;
   /** Puts a command into a mailbox and resolves with the actor's answer. */
   ask: (kind: string, id: string, command: object, withinMs: number) => Promise<unknown>;
   tellProgress: (kind: string, id: string, progress: Progress) => void;

@@ -28,7 +28,7 @@ const stallCheckMs = 1_000;
 const graceDefaultMs = 20_000;
 
 export function runEffectsOf(parts: AgentParts): typeof runEffects {
-  const { engineRuns, turns, clock, entries } = parts;
+  const { engineRuns, turns, clock, entries, hooks, pings } = parts;
 
   return {
     waitForSlot: effect<void, RunEffectInput>(({ input: { run }, signal }) => turns.take(run, clock.now(), signal)),
@@ -36,7 +36,9 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
     prepare: effect<void, RunEffectInput>(async ({ input, signal }) => {
       const { run } = input;
       turns.hold(run);
+      pings.started(run);
       await permitted(() => checkAllowedPlaces(run, parts.config));
+      await hooks.before(run, signal);
       await engineOf(run.document).prepare?.(await scopeOf(input, parts, signal), signal);
     }),
 
@@ -109,7 +111,9 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
 
     cleanUp: effect<CleanUpOutput, RunEffectInput>(async ({ input, signal }) => {
       const { run } = input;
-      const kept = await cleanedUp(input, parts, signal);
+      pings.ended(run);
+      const failedHooks = await hooks.finally(run, signal).catch((error: unknown) => [failureOf(error).message]);
+      const kept = [...failedHooks, ...(await cleanedUp(input, parts, signal))];
       if (run.pids.length === 0) await engineRuns.forget(run.id);
       else kept.push(`the run directory of ${run.id}: its engine could not be ended`);
       turns.give(run.id);

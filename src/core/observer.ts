@@ -80,6 +80,21 @@ export interface EffectUnsettled extends OfActor {
   forMs: number;
 }
 
+/** A hook of a run failed; `when` is `before` or `finally`. */
+export interface HookFailed extends OfActor {
+  fact: 'hook.failed';
+  hook: string;
+  when: string;
+  message: string;
+}
+
+/** A ping of a run was given up; `ping` is its name in the agent's file. */
+export interface PingFailed extends OfActor {
+  fact: 'ping.failed';
+  ping: string;
+  message: string;
+}
+
 export interface NatsAway extends Dated {
   fact: 'nats.away';
   message: string;
@@ -159,6 +174,8 @@ export type Fact =
   | DeadLetter
   | MailPoisoned
   | EffectUnsettled
+  | HookFailed
+  | PingFailed
   | NatsAway
   | NatsBack
   | JournalReplayed

@@ -77,6 +77,21 @@ export const facts: { [Name in FactName]: FactEntry<Name> } = {
     message: 'effect did not stop in time',
     fields: { ...actor, effect: 'id of the effect', forMs: 'how long it was waited for' },
   },
+  'hook.failed': {
+    level: 'warn',
+    message: 'hook failed',
+    fields: {
+      ...actor,
+      hook: 'its name',
+      when: 'before or finally',
+      message: 'how it ended, and the end of its stderr',
+    },
+  },
+  'ping.failed': {
+    level: 'warn',
+    message: 'ping was given up',
+    fields: { ...actor, ping: "its name in the agent's file", message: 'what the last try met' },
+  },
   'nats.away': { level: 'error', message: 'NATS is away', fields: { message: 'what the connection said' } },
   'nats.back': { level: 'info', message: 'NATS is back', fields: { awayMs: 'how long it was away' } },
   'journal.replayed': {
