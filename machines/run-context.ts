@@ -70,6 +70,13 @@ export function commits(kind: RunKind): boolean {
   return kind === 'backup' || kind === 'snapshot';
 }
 
+/** What keeps a run from its turn, in words; nulls for nothing remarkable. */
+export type Obstacle = Pick<RunContext, 'reason' | 'message' | 'hint'>;
+
+export function obstructed({ reason, message, hint }: Obstacle): Change {
+  return { reason, message: shortened(message), hint: shortened(hint) };
+}
+
 /** It has its turn. */
 export function admitted(context: RunContext, at: number): Change {
   return { admitted: true, startedAt: context.startedAt ?? timeText(at) };

@@ -12,6 +12,7 @@ import { AnswerError } from '../core/answer-error.ts';
 import type { Observer } from '../core/observer.ts';
 import type { AgentConfig } from '../domain/agent-config.ts';
 import type { RunContext } from '../domain/run.ts';
+import { turnOf } from '../domain/turn.ts';
 import { type CommandService, serveCommands } from '../nats/command-service.ts';
 import type { MachineDefinition } from '../runtime/definition.ts';
 import type { ActorRecord } from '../runtime/record.ts';
@@ -202,8 +203,8 @@ export class Agent {
     });
   }
 
-  #holdTurn({ id, plan, task, admitted }: RunContext): void {
-    if (admitted) this.parts.turns.hold({ id, plan, task });
+  #holdTurn(run: RunContext): void {
+    if (run.admitted) this.parts.turns.hold(turnOf(run));
   }
 
   #escalated(error: Error): void {

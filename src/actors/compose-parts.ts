@@ -1,6 +1,7 @@
 /** Puts the parts of one agent together: its runtime on the cluster's stores, and what its runs share. */
-import type { Observer } from '../core/observer.ts';
+import type { Fact, Observer } from '../core/observer.ts';
 import type { AgentConfig } from '../domain/agent-config.ts';
+import { turnLimitsOf } from '../domain/turn.ts';
 import { publishProgress } from '../nats/progress.ts';
 import type { Host } from '../runtime/host.ts';
 import { Runtime } from '../runtime/runtime.ts';
@@ -26,6 +27,11 @@ export interface Composition {
 export function composeParts({ config, version, cluster, clock, observe, now }: Composition): AgentParts {
   const { store, mailboxes, refusals, plans, definitions, catalog, entries, membership, correspondence } = cluster;
   const { link, names, owner } = cluster;
+  const turns = new Turns(turnLimitsOf(config));
+  /** A turn is held until its run is over, or is another's: whatever became of the effects of its last state. */
+  const giveTurn = (fact: Fact) => {
+    if ((fact.fact === 'actor.transition' && fact.final) || fact.fact === 'actor.fenced') turns.give(fact.id);
+  };
   let writes = 0;
   const host: Host = {
     store,
@@ -36,7 +42,10 @@ export function composeParts({ config, version, cluster, clock, observe, now }: 
     owner,
     nextWrite: () => ++writes,
     random: Math.random,
-    observe,
+    observe: fact => {
+      giveTurn(fact);
+      observe(fact);
+    },
     poison: new Map(),
   };
   const tellProgress: AgentParts['tellProgress'] = (kind, id, progress) =>
@@ -57,7 +66,7 @@ export function composeParts({ config, version, cluster, clock, observe, now }: 
     membership,
     clock,
     engineRuns,
-    turns: new Turns(config.limits),
+    turns,
     hooks: new Hooks({ hooks: config.hooks, observe, now }),
     pings: new Pings({ pings: config.pings, observe, now }),
     ask: (kind, id, command, withinMs) => correspondence.ask(kind, id, command, withinMs),

@@ -12,6 +12,7 @@ import { AnswerError } from '../core/answer-error.ts';
 import { failureOf } from '../core/failure.ts';
 import type { CatalogEntry, SlotContent } from '../domain/catalog.ts';
 import type { RunContext } from '../domain/run.ts';
+import { turnOf } from '../domain/turn.ts';
 import { isStep, type Work } from '../engines/engine.ts';
 import { engineOf } from '../engines/engines.ts';
 import { permanent } from '../engines/failures.ts';
@@ -21,6 +22,7 @@ import { timeText } from '../runtime/step-record.ts';
 import type { AgentParts } from './agent-parts.ts';
 import { scopeOf } from './engine-scope.ts';
 import { checkAllowedPlaces, repositoryName } from './places.ts';
+import { waitForTurn } from './room.ts';
 
 /** How often a transfer looks whether its engine still moves bytes. */
 const stallCheckMs = 1_000;
@@ -31,11 +33,13 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
   const { engineRuns, turns, clock, entries, hooks, pings } = parts;
 
   return {
-    waitForSlot: effect<void, RunEffectInput>(({ input: { run }, signal }) => turns.take(run, clock.now(), signal)),
+    waitForSlot: effect<void, RunEffectInput>(({ input: { run }, signal, tell }) =>
+      waitForTurn({ run, turns, config: parts.config, tell, signal }),
+    ),
 
     prepare: effect<void, RunEffectInput>(async ({ input, signal }) => {
       const { run } = input;
-      turns.hold(run);
+      turns.hold(turnOf(run));
       pings.started(run);
       await permitted(() => checkAllowedPlaces(run, parts.config));
       await hooks.before(run, signal);
@@ -44,7 +48,7 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
 
     transfer: effect<TransferOutput, RunEffectInput>(async ({ input, signal, tell }) => {
       const { run, key } = input;
-      turns.hold(run);
+      turns.hold(turnOf(run));
       const stallMs = run.policy.deadlinesMs.stall;
       const watch = setInterval(() => {
         if (stallMs !== undefined && engineRuns.stalledMs(run.id) > stallMs) tell({ type: 'engine.stalled' });
@@ -116,7 +120,6 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
       const kept = [...failedHooks, ...(await cleanedUp(input, parts, signal))];
       if (run.pids.length === 0) await engineRuns.forget(run.id);
       else kept.push(`the run directory of ${run.id}: its engine could not be ended`);
-      turns.give(run.id);
       return { kept };
     }),
   };

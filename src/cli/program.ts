@@ -10,6 +10,7 @@ import { addDiff } from './commands/diff.ts';
 import { addMachines } from './commands/machines.ts';
 import { addPlan } from './commands/plan.ts';
 import { addPs } from './commands/ps.ts';
+import { addQueue } from './commands/queue.ts';
 import { addRestore } from './commands/restore.ts';
 import { addSend } from './commands/send.ts';
 import { addShow } from './commands/show.ts';
@@ -31,6 +32,7 @@ const commands = [
   addDiff,
   addControl,
   addPs,
+  addQueue,
   addShow,
   addWatch,
   addAgents,

@@ -6,6 +6,7 @@ import { nearest } from '../core/nearest.ts';
 import type { AgentConfig } from './agent-config.ts';
 import type { Plan } from './plan.ts';
 import { type RepositoryType, repositoryTypeOf } from './repository-config.ts';
+import { type TurnLimits, turnLimitsOf } from './turn.ts';
 
 export interface AgentDefinitions {
   agent: string;
@@ -14,6 +15,8 @@ export interface AgentDefinitions {
   hooks: string[];
   /** Of each command, what the value of each parameter must match as a whole. */
   exec: Record<string, Record<string, string>>;
+  /** How many runs it works on at once: what a run waits for can be told by anybody. */
+  limits: TurnLimits;
 }
 
 /** Where agents tell each other what their files define. */
@@ -38,6 +41,7 @@ export function definitionsOf(config: AgentConfig): AgentDefinitions {
     credentials: Object.keys(config.credentials),
     hooks: Object.keys(config.hooks),
     exec: Object.fromEntries(Object.entries(config.exec).map(([name, { params }]) => [name, params ?? {}] as const)),
+    limits: turnLimitsOf(config),
   };
 }
 
