@@ -1,9 +1,12 @@
-/** `plan.put`, `get`, `list` and `delete`. */
+/** `plan.put`, `get`, `list`, `pause`, `resume` and `delete`. */
 import { z } from 'zod';
 import { AnswerError } from '../../core/answer-error.ts';
 import { commandFields } from '../../domain/commands.ts';
+import { type Pause, pauseNow, untilMs, untilText } from '../../domain/pause.ts';
 import { nameText, planSchema } from '../../domain/plan.ts';
+import type { StoredPlan } from '../../domain/plan-store.ts';
 import { command } from '../../nats/command-service.ts';
+import { timeText } from '../../runtime/step-record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { refuseImpossible } from '../plan-refusals.ts';
 import { warningsOf } from '../plan-warnings.ts';
@@ -37,8 +40,7 @@ export function planCommands(parts: AgentParts) {
     'plan.get': command({
       schema: z.strictObject({ name: nameText }),
       handle: async ({ name }) => {
-        const { plan, revision } = await planOf(parts, name);
-        return { ...plan, revision };
+        return shown(parts, await planOf(parts, name));
       },
     }),
     'plan.list': command({
@@ -51,7 +53,22 @@ export function planCommands(parts: AgentParts) {
         const matching = all.filter(({ plan }) =>
           Object.entries(labels).every(([key, value]) => plan.labels?.[key] === value),
         );
-        return { plans: matching.slice(0, limit).map(({ plan, revision }) => ({ ...plan, revision })) };
+        return { plans: matching.slice(0, limit).map(stored => shown(parts, stored)) };
+      },
+    }),
+    'plan.pause': command({
+      schema: z.strictObject({ name: nameText, until: untilText.optional(), ...commandFields }),
+      handle: async ({ name, until, note = null, requestId }) => {
+        const pause = { until: until === undefined ? null : momentOf(until, parts.clock.now()), note };
+        await setPause(parts, name, pause, requestId);
+        return {};
+      },
+    }),
+    'plan.resume': command({
+      schema: z.strictObject({ name: nameText, ...commandFields }),
+      handle: async ({ name, requestId }) => {
+        await setPause(parts, name, null, requestId);
+        return {};
       },
     }),
     'plan.delete': command({
@@ -70,6 +87,24 @@ export function planCommands(parts: AgentParts) {
       },
     }),
   };
+}
+
+/** A plan with what is known of it beside its document; `paused` is there only while it is. */
+function shown({ clock }: AgentParts, { plan, revision, paused }: StoredPlan): object {
+  const pause = pauseNow(paused, clock.now());
+  return { ...plan, revision, ...(pause && { paused: pause }) };
+}
+
+async function setPause(parts: AgentParts, name: string, pause: Pause | null, requestId: string | undefined) {
+  const isThere = await parts.plans.pause(name, pause, requestId === undefined ? {} : { requestId });
+  if (!isThere) throw await unknownPlan(parts, name);
+}
+
+/** The moment of a checked `until`, as RFC 3339. */
+function momentOf(until: string, now: number): string {
+  const atMs = untilMs(until, now) ?? now;
+  if (atMs > now) return timeText(atMs);
+  throw new AnswerError('invalid', `plan.pause: until: ${until} is over already`, 'name a moment that is to come');
 }
 
 async function hangingOn(parts: AgentParts, plan: string, keepBackups: boolean): Promise<string[]> {
