@@ -5,6 +5,7 @@ import { addAgent } from './commands/agent.ts';
 import { addAgents } from './commands/agents.ts';
 import { addApply } from './commands/apply.ts';
 import { addBackup } from './commands/backup.ts';
+import { addCheck } from './commands/check.ts';
 import { addControl } from './commands/control.ts';
 import { addDiff } from './commands/diff.ts';
 import { addMachines } from './commands/machines.ts';
@@ -26,6 +27,7 @@ const commands = [
   addAgent,
   addApply,
   addPlan,
+  addCheck,
   addBackup,
   addRestore,
   addVerify,

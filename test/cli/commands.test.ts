@@ -355,3 +355,20 @@ describe('queue', () => {
     expect(await run(['queue'])).toMatchObject({ status: 0, stdout: '', stderr: 'nothing waits for its turn\n' });
   });
 });
+
+describe('check', () => {
+  test('is status 0 where all is well, and 1 with what to do where it is not', async () => {
+    const well = { name: 'source', ok: true, message: '/srv can be read', hint: '' };
+    service.answers({ 'plan.check': () => ({ checks: [well] }) });
+    const ran = await run(['check', 'photos']);
+    expect(ran).toMatchObject({ status: 0, stderr: '' });
+    expect(ran.stdout).toBe('CHECK   OK   FOUND\nsource  yes  /srv can be read\n');
+    const ill = { name: 'mount', ok: false, message: 'nothing is mounted', hint: 'mount it\u001b' };
+    service.answers({ 'plan.check': () => ({ checks: [well, ill] }) });
+    const failed = await run(['check', 'photos']);
+    expect(failed).toMatchObject({ status: 1, stderr: 'mount: mount it\\x1b\n' });
+    expect(failed.stdout).toContain('mount   NO   nothing is mounted\n');
+    expect(service.asked).toEqual([['plan.check', { name: 'photos' }]]);
+    expect(JSON.parse((await run(['check', 'photos', '-o', 'json'])).stdout)).toMatchObject({ checks: [well, ill] });
+  });
+});

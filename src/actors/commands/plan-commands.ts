@@ -1,4 +1,4 @@
-/** `plan.put`, `get`, `list`, `pause`, `resume` and `delete`. */
+/** `plan.put`, `get`, `list`, `check`, `pause`, `resume` and `delete`. */
 import { z } from 'zod';
 import { AnswerError } from '../../core/answer-error.ts';
 import { commandFields } from '../../domain/commands.ts';
@@ -8,6 +8,8 @@ import type { StoredPlan } from '../../domain/plan-store.ts';
 import { command } from '../../nats/command-service.ts';
 import { timeText } from '../../runtime/step-record.ts';
 import type { AgentParts } from '../agent-parts.ts';
+import { OneAtATime } from '../one-at-a-time.ts';
+import { checkPlan } from '../plan-check.ts';
 import { refuseImpossible } from '../plan-refusals.ts';
 import { warningsOf } from '../plan-warnings.ts';
 import { answerPlaced } from '../responsibility.ts';
@@ -20,6 +22,7 @@ const listedMax = 20;
 
 export function planCommands(parts: AgentParts) {
   const { plans } = parts;
+  const checksInTurn = new OneAtATime();
   return {
     'plan.put': command({
       schema: planSchema.extend({ requestId, dryRun: z.boolean().optional() }),
@@ -70,6 +73,17 @@ export function planCommands(parts: AgentParts) {
         await setPause(parts, name, null, requestId);
         return {};
       },
+    }),
+    'plan.check': command({
+      schema: z.strictObject({ name: nameText }),
+      answeredBy: 'each',
+      handle: ({ name }) =>
+        answerPlaced(
+          parts,
+          () => planOf(parts, name),
+          // They share the directory that an engine may write to.
+          stored => checksInTurn.run(name, async () => ({ checks: await checkPlan(stored, parts) })),
+        ),
     }),
     'plan.delete': command({
       schema: z.strictObject({ name: nameText, keepBackups: z.boolean().optional(), requestId }),
