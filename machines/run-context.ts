@@ -147,7 +147,8 @@ export function settled(context: RunContext, output: SlotOutput): Change {
 /** Its engine is gone, and another attempt is worth it. */
 export function goneFor(output: ReattachOutput): Change {
   const { reason, message } = goneWithout(output);
-  return { reason: reason ?? null, message: message ?? null };
+  // What an attempt before it failed of has no say in how long this one waits.
+  return { reason: reason ?? null, message: message ?? null, failure: null };
 }
 
 /** Its engine is gone and nobody knows how it ended. */

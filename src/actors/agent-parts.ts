@@ -1,5 +1,6 @@
 /** The parts of one agent, as its commands and effects are handed them. */
 import type { Clock } from '../core/clock.ts';
+import type { Observer } from '../core/observer.ts';
 import type { AgentConfig } from '../domain/agent-config.ts';
 import type { DefinitionsStore } from '../domain/agent-definitions.ts';
 import type { Catalog } from '../domain/catalog.ts';
@@ -28,6 +29,7 @@ export interface AgentParts {
   entries: JournalledCatalog;
   membership: Membership;
   clock: Clock;
+  observe: Observer;
   engineRuns: EngineRuns;
   turns: Turns;
   hooks: Hooks;

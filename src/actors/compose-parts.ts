@@ -65,6 +65,7 @@ export function composeParts({ config, version, cluster, clock, observe, now }: 
     entries,
     membership,
     clock,
+    observe,
     engineRuns,
     turns,
     hooks: new Hooks({ hooks: config.hooks, observe, now }),

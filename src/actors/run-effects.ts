@@ -23,6 +23,7 @@ import type { AgentParts } from './agent-parts.ts';
 import { scopeOf } from './engine-scope.ts';
 import { checkAllowedPlaces, repositoryName } from './places.ts';
 import { waitForTurn } from './room.ts';
+import { slowRunWatch } from './slow-run.ts';
 
 /** How often a transfer looks whether its engine still moves bytes. */
 const stallCheckMs = 1_000;
@@ -50,7 +51,9 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
       const { run, key } = input;
       turns.hold(turnOf(run));
       const stallMs = run.policy.deadlinesMs.stall;
+      const lookIfSlow = slowRunWatch(run, parts);
       const watch = setInterval(() => {
+        lookIfSlow();
         if (stallMs !== undefined && engineRuns.stalledMs(run.id) > stallMs) tell({ type: 'engine.stalled' });
       }, stallCheckMs);
       try {

@@ -88,6 +88,16 @@ export interface HookFailed extends OfActor {
   message: string;
 }
 
+/** A run has used most of the time that its plan gives it. */
+export interface RunSlow extends OfActor {
+  fact: 'run.slow';
+  plan: string;
+  transferringMs: number;
+  deadlineMs: number;
+  /** What the last runs of the plan that succeeded took, newest first; null where that cannot be read now. */
+  lastMs: number[] | null;
+}
+
 /** A ping of a run was given up; `ping` is its name in the agent's file. */
 export interface PingFailed extends OfActor {
   fact: 'ping.failed';
@@ -175,6 +185,7 @@ export type Fact =
   | MailPoisoned
   | EffectUnsettled
   | HookFailed
+  | RunSlow
   | PingFailed
   | NatsAway
   | NatsBack

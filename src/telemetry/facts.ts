@@ -87,6 +87,17 @@ export const facts: { [Name in FactName]: FactEntry<Name> } = {
       message: 'how it ended, and the end of its stderr',
     },
   },
+  'run.slow': {
+    level: 'warn',
+    message: 'run is near its deadline',
+    fields: {
+      ...actor,
+      plan: 'its plan',
+      transferringMs: 'how long its engine has worked',
+      deadlineMs: 'its deadline `run`, of which that is four fifths or more',
+      lastMs: 'what the last ten that succeeded took, newest first; null where that cannot be read now',
+    },
+  },
   'ping.failed': {
     level: 'warn',
     message: 'ping was given up',
