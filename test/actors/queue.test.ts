@@ -75,6 +75,22 @@ test('the queue tells of each run its place and what it waits for: agent, engine
   });
 });
 
+test('a run whose clean-up fails gives its place back all the same', async () => {
+  const limits = { runs: 1 };
+  const agent = await world.runAgent({ config: configured({ limits }), env: stopping });
+  await world.plan('a', { ...quick, repository: 'nas' });
+  await world.plan('b');
+  const id = await world.start('a');
+  await world.stoppedEngine();
+  await agent.kill();
+  await world.runAgent({ config: configured({ limits, repositories: {} }) }); // nothing of the run can be looked at now
+  expect(await world.ending(id)).toMatchObject({
+    state: 'failed',
+    context: { kept: [expect.stringContaining('has no repository nas')] },
+  });
+  expect(await world.backUp('b')).toMatchObject({ state: 'completed' });
+});
+
 /** The most runs that held a place at one moment. */
 function mostAtOnce(histories: readonly HistoryRecord[][]): number {
   const changes = histories.flatMap(history => {
