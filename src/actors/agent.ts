@@ -20,6 +20,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { timeText } from '../runtime/step-record.ts';
 import { Supervisor } from '../runtime/supervisor.ts';
 import { SystemClock } from '../runtime/system-clock.ts';
+import { isDiskFull } from './agent-disk.ts';
 import { agentEffectsOf } from './agent-effects.ts';
 import type { AgentParts } from './agent-parts.ts';
 import { type Cluster, joinCluster } from './cluster.ts';
@@ -56,8 +57,11 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     onOvertaken: (by: Parameters<Agent['overtaken']>[0]) => agent?.overtaken(by),
     onReplayed: (counts: { records: number; superseded: number }) =>
       observe({ fact: 'journal.replayed', ...counts, at: now() }),
-    onTrouble: (error: Error) =>
-      observe({ fact: 'defect', where: 'journal', message: error.message, stack: error.stack ?? null, at: now() }),
+    onTrouble: (error: Error) => {
+      const met = { where: 'journal', message: error.message, at: now() };
+      if (isDiskFull(error)) observe({ fact: 'agent.disk-full', ...met });
+      else observe({ fact: 'defect', ...met, stack: error.stack ?? null });
+    },
   };
   const cluster = await onceThere(() => joinCluster({ config, version, machines, waiting, journal }, signal), options);
   agent = new Agent(options, cluster);

@@ -17,8 +17,8 @@ import { isStep, type Work } from '../engines/engine.ts';
 import { engineOf } from '../engines/engines.ts';
 import { permanent } from '../engines/failures.ts';
 import type { StopOrder } from '../runner/engine-process.ts';
-import { effect } from '../runtime/effect.ts';
 import { timeText } from '../runtime/step-record.ts';
+import { runEffect as effect, patientEffect } from './agent-disk.ts';
 import type { AgentParts } from './agent-parts.ts';
 import { scopeOf } from './engine-scope.ts';
 import { checkAllowedPlaces, repositoryName } from './places.ts';
@@ -72,7 +72,7 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
       await done(engineOf(input.run.document).prove(scope, signal), 'prove', input, parts, signal);
     }),
 
-    commit: effect<SlotOutput, RunEffectInput>(async ({ input, signal }) => {
+    commit: patientEffect<SlotOutput, RunEffectInput>(async ({ input, signal }) => {
       const { run } = input;
       const { manifest } = run.result;
       if (manifest === null) throw permanent('proof-missing', 'there is nothing to commit', '');
@@ -104,7 +104,7 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
       return { found: 'gone', resumable: true, reason: 'engine-failed' };
     }),
 
-    settleSlot: effect<SlotOutput, RunEffectInput>(async ({ input, signal }) => {
+    settleSlot: patientEffect<SlotOutput, RunEffectInput>(async ({ input, signal }) => {
       const { run } = input;
       const epoch = parts.runtime.find(run.task, run.id)?.record.owner?.epoch ?? 0;
       const { slot } = engineOf(run.document);

@@ -161,6 +161,13 @@ export interface AgentStarted extends Dated {
   pid: number;
 }
 
+/** The disk of the agent's own data takes nothing more; what was to be written there is tried again. */
+export interface AgentDiskFull extends Dated {
+  fact: 'agent.disk-full';
+  where: string;
+  message: string;
+}
+
 export interface AgentStopped extends Dated {
   fact: 'agent.stopped';
   exit: number;
@@ -195,6 +202,7 @@ export type Fact =
   | SupervisorEscalated
   | ClockJumped
   | AgentStarted
+  | AgentDiskFull
   | AgentStopped
   | Defect;
 

@@ -149,6 +149,11 @@ export const facts: { [Name in FactName]: FactEntry<Name> } = {
       pid: 'the process',
     },
   },
+  'agent.disk-full': {
+    level: 'error',
+    message: "the agent's own disk is full",
+    fields: { where: 'the part of Reeve that met it, and tries again', message: 'what the system said' },
+  },
   'agent.stopped': {
     level: 'info',
     message: 'agent stopped',
