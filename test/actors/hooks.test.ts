@@ -159,6 +159,44 @@ test('after a kill of the agent a hook before runs again, what it left is killed
   expect(said().map(line => line.split(' ')[0])).toEqual(['first', 'first', 'second', 'third', 'fourth']);
 });
 
+test('a hook after that the agent dies in runs again, so it runs at least once', async () => {
+  const once = '[ -e $0.ran ] || { touch $0.ran; sleep 1000; }';
+  const hooks = [hook('first'), hook('second'), hook('third', once), hook('fourth')];
+  const agent = await runAgent(hooks);
+  await world.plan('docs', both);
+  const id = await world.start('docs');
+  await eventually('the hook runs', () => said().length === 3 && hookProcesses(id).length > 0);
+  await agent.kill();
+  await runAgent(hooks);
+  expect(await world.ending(id)).toMatchObject({ state: 'completed', context: { kept: [] } });
+  expect(said().map(line => line.split(' ')[0])).toEqual(['first', 'second', 'third', 'third', 'fourth']);
+});
+
+test('a SIGTERM in a hook that ignores it ends the agent in time, without a process, and the run goes on later', async () => {
+  const once = '[ -e $0.ran ] || { touch $0.ran; trap "" TERM; sleep 1000 & wait; sleep 1000; }';
+  const hooks = [hook('first', once), hook('second'), hook('third'), hook('fourth')];
+  const agent = await runAgent(hooks);
+  await world.plan('docs', both);
+  const id = await world.start('docs');
+  await eventually('the hook runs', () => said().length === 1 && hookProcesses(id).length > 0);
+  const { status, tookMs } = await agent.terminate();
+  expect(status).toBe(0);
+  expect(tookMs).toBeLessThan(15_000);
+  expect(hookProcesses(id)).toEqual([]);
+  await runAgent(hooks);
+  expect(await world.ending(id)).toMatchObject({ state: 'completed' });
+  expect(said().map(line => line.split(' ')[0])).toEqual(['first', 'first', 'second', 'third', 'fourth']);
+});
+
+test('the deadline prepare bounds the hooks too', async () => {
+  await runAgent([hook('first', 'sleep 1000'), hook('second'), hook('third'), hook('fourth')]);
+  await world.plan('docs', { ...both, deadlines: { prepare: '1s', cancelGrace: '1s' } });
+  const record = await world.backUp('docs');
+  expect(record).toMatchObject({ state: 'timed-out', reason: 'deadline-prepare' });
+  expect(hookProcesses(record.id)).toEqual([]);
+  expect(said().map(line => line.split(' ')[0])).toEqual(['first', 'third', 'fourth']);
+});
+
 /** The processes that carry a run's token of hooks. */
 function hookProcesses(id: string): number[] {
   return processesNaming(world.directory)
