@@ -53,6 +53,9 @@ test('the queue tells of each run its place and what it waits for: agent, engine
     [again, 2, `backup ${a} of the same plan`],
     [d, 3, 'a place among the 2 runs of the engine files that the agent works on at once'],
   ]);
+  expect((await world.ask('actor.explain', { kind: 'backup', id: again })).waitsFor).toContain(
+    `now in place 2 of the queue of agent here, for backup ${a} of the same plan`,
+  );
   await world.ask('backup.cancel', { id: c });
   await world.reached(d, ({ state }) => state === 'transferring'); // the repository still stands before b
   expect(await world.record(b)).toMatchObject({ state: 'pending' });

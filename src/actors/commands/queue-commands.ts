@@ -22,7 +22,7 @@ export function queueCommands(parts: AgentParts): Record<string, AnyCommand> {
 }
 
 /** From the records, so that any agent answers for all of them, also for one that is away. */
-async function queuedOn(parts: AgentParts, wanted: string | undefined): Promise<Queued[]> {
+export async function queuedOn(parts: AgentParts, wanted: string | undefined): Promise<Queued[]> {
   const byAgent = new Map<string, QueueRecord[]>();
   for (const kind of offeredKinds)
     for (const { record } of await recordsOf(parts.store, kind)) {
