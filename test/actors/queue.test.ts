@@ -78,6 +78,39 @@ test('the queue tells of each run its place and what it waits for: agent, engine
   });
 });
 
+test('whichever agent is asked tells the queue of each, by its own limits, also of one that is gone', async () => {
+  const agents = [];
+  for (const [name, runs] of [
+    ['a', 3],
+    ['b', 1],
+  ] as const) {
+    const [config, data] = [join(world.directory, `${name}.yaml`), join(world.directory, `data-${name}`)];
+    writeFileSync(config, stringify({ kind: 'Agent', name, data, limits: { runs } }));
+    agents.push(await world.runAgent({ name, data, config, env: stopping }));
+  }
+  await eventually('both agents', async () => ((await world.ask('agent.list')).agents as unknown[]).length === 2);
+  for (const plan of ['one', 'two']) await world.plan(plan, { ...quick, placement: { agent: 'b' } });
+  await world.plan('three', { ...quick, placement: { agent: 'a' } });
+  const one = await world.start('one');
+  await world.reached(one, ({ state }) => state === 'transferring');
+  const two = await world.start('two');
+  await world.start('three');
+  const row = {
+    id: two,
+    agent: 'b',
+    position: 1,
+    waitsFor: 'a place among the 1 runs that the agent works on at once',
+  };
+  const asked = async () => {
+    for (let times = 0; times < 6; times += 1) expect(await queued()).toMatchObject([row]);
+  };
+  await world.stoppedEngine();
+  await asked();
+  expect((await world.ask('queue.list', { agent: 'a' })).queued).toEqual([]);
+  await agents[1]?.kill();
+  await asked();
+});
+
 test('a run whose clean-up fails gives its place back all the same', async () => {
   const limits = { runs: 1 };
   const agent = await world.runAgent({ config: configured({ limits }), env: stopping });
