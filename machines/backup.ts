@@ -76,6 +76,7 @@ export function runMachine(kind: RunKind) {
           ...cancel,
           [suspend]: restsForUser,
           'run.drain': [drainCancelled, restsForDrain],
+          'turn.obstructed': { actions: { type: 'recordObstacle', params: told.obstacle } },
           'deadline.passed': timesOut('pending'),
         },
       },

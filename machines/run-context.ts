@@ -70,6 +70,13 @@ export function commits(kind: RunKind): boolean {
   return kind === 'backup' || kind === 'snapshot';
 }
 
+/** What keeps a run from its turn, in words; nulls for nothing remarkable. */
+export type Obstacle = Pick<RunContext, 'reason' | 'message' | 'hint'>;
+
+export function obstructed({ reason, message, hint }: Obstacle): Change {
+  return { reason, message: shortened(message), hint: shortened(hint) };
+}
+
 /** It has its turn. */
 export function admitted(context: RunContext, at: number): Change {
   return { admitted: true, startedAt: context.startedAt ?? timeText(at) };
@@ -140,7 +147,8 @@ export function settled(context: RunContext, output: SlotOutput): Change {
 /** Its engine is gone, and another attempt is worth it. */
 export function goneFor(output: ReattachOutput): Change {
   const { reason, message } = goneWithout(output);
-  return { reason: reason ?? null, message: message ?? null };
+  // What an attempt before it failed of has no say in how long this one waits.
+  return { reason: reason ?? null, message: message ?? null, failure: null };
 }
 
 /** Its engine is gone and nobody knows how it ended. */

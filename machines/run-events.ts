@@ -1,6 +1,7 @@
 /** What happens to a run: its commands, and the facts that the runtime and its effects tell it. */
 import type { DeadlinePassed, Stamped } from '../src/core/machine-spec.ts';
 import type { RunCommand } from '../src/domain/commands.ts';
+import type { Reason } from '../src/domain/reasons.ts';
 import type { Progress } from '../src/domain/run.ts';
 
 /** Its agent drains; it must be gone by `deadline` (ms since the epoch). */
@@ -16,6 +17,13 @@ export interface AgentReturned extends Stamped {
 export interface EngineStalled extends Stamped {
   type: 'engine.stalled';
 }
+/** What keeps a run from its turn that is worth a record, such as a repository that is low; nulls once it is over. */
+export interface TurnObstructed extends Stamped {
+  type: 'turn.obstructed';
+  reason: Reason | null;
+  message: string | null;
+  hint: string | null;
+}
 /** How far it is; each one costs a record, so once in a while. */
 export interface EngineProgressed extends Stamped {
   type: 'engine.progressed';
@@ -28,6 +36,7 @@ export type RunEvent =
   | RunDrain
   | AgentReturned
   | EngineStalled
+  | TurnObstructed
   | EngineProgressed;
 
 /** The facts that a run takes; everything else of its events is a command or the end of an effect. */
@@ -36,5 +45,6 @@ export const runFacts = [
   'run.drain',
   'agent.returned',
   'engine.stalled',
+  'turn.obstructed',
   'engine.progressed',
 ] as const;

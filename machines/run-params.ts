@@ -5,7 +5,7 @@ import type { DeadlinePassed } from '../src/core/machine-spec.ts';
 import type { Progress } from '../src/domain/run.ts';
 import { timeOf } from './event-time.ts';
 import type { CleanUpOutput, ReattachOutput, SlotOutput, StopOutput, TransferOutput } from './run-effects.ts';
-import type { EngineProgressed, RunDrain } from './run-events.ts';
+import type { EngineProgressed, RunDrain, TurnObstructed } from './run-events.ts';
 
 type Done<Output> = { event: DoneActorEvent<Output> };
 type Failed = { event: ErrorActorEvent };
@@ -34,6 +34,11 @@ export const cleanUpFailure = ({ event }: Failed): { kept: string[] } => ({
 export const drain = ({ event }: { event: RunDrain }): { at: number; deadline: number } => ({
   at: timeOf(event),
   deadline: event.deadline,
+});
+export const obstacle = ({ event: { reason, message, hint } }: { event: TurnObstructed }) => ({
+  reason,
+  message,
+  hint,
 });
 export const progress = ({ event }: { event: EngineProgressed }): { progress: Progress } => ({
   progress: event.progress,

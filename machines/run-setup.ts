@@ -63,6 +63,7 @@ export const runs = setup({
     countRetrying: assign(({ context }, { at }: Stamped) => change.spentIn(context, at, 'retryingMs')),
     countAttempt: assign(({ context }) => change.attemptedAgain(context)),
     recordProgress: assign((_, { progress }: { progress: Progress }) => ({ progress })),
+    recordObstacle: assign((_, obstacle: change.Obstacle) => change.obstructed(obstacle)),
     recordTransfer: assign((_, output: TransferOutput) => change.transferred(output)),
     recordFailure: assign((_, { failure }: WithFailure) => change.failedBy(failure)),
     recordGone: assign((_, output: ReattachOutput) => change.goneFor(output)),

@@ -1,6 +1,8 @@
 /** The parts of one agent, as its commands and effects are handed them. */
 import type { Clock } from '../core/clock.ts';
+import type { Observer } from '../core/observer.ts';
 import type { AgentConfig } from '../domain/agent-config.ts';
+import type { DefinitionsStore } from '../domain/agent-definitions.ts';
 import type { Catalog } from '../domain/catalog.ts';
 import type { PlanStore } from '../domain/plan-store.ts';
 import type { Progress } from '../domain/run.ts';
@@ -8,7 +10,9 @@ import type { Membership } from '../runtime/membership.ts';
 import type { RecordStore } from '../runtime/record-store.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { EngineRuns } from './engine-runs.ts';
+import type { Hooks } from './hooks.ts';
 import type { JournalledCatalog } from './journalled-catalog.ts';
+import type { Pings } from './pings.ts';
 import type { Turns } from './turns.ts';
 
 export interface AgentParts {
@@ -18,13 +22,18 @@ export interface AgentParts {
   runtime: Runtime;
   store: RecordStore;
   plans: PlanStore;
+  /** What the files of all agents define. */
+  definitions: DefinitionsStore;
   catalog: Catalog;
   /** The same for runs: they go on while NATS is away. */
   entries: JournalledCatalog;
   membership: Membership;
   clock: Clock;
+  observe: Observer;
   engineRuns: EngineRuns;
   turns: Turns;
+  hooks: Hooks;
+  pings: Pings;
   /** Puts a command into a mailbox and resolves with the actor's answer. */
   ask: (kind: string, id: string, command: object, withinMs: number) => Promise<unknown>;
   tellProgress: (kind: string, id: string, progress: Progress) => void;

@@ -12,24 +12,23 @@ import { AnswerError } from '../core/answer-error.ts';
 import type { Observer } from '../core/observer.ts';
 import type { AgentConfig } from '../domain/agent-config.ts';
 import type { RunContext } from '../domain/run.ts';
+import { turnOf } from '../domain/turn.ts';
 import { type CommandService, serveCommands } from '../nats/command-service.ts';
-import { publishProgress } from '../nats/progress.ts';
 import type { MachineDefinition } from '../runtime/definition.ts';
-import type { Host } from '../runtime/host.ts';
 import type { ActorRecord } from '../runtime/record.ts';
-import { Runtime } from '../runtime/runtime.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import { timeText } from '../runtime/step-record.ts';
 import { Supervisor } from '../runtime/supervisor.ts';
 import { SystemClock } from '../runtime/system-clock.ts';
+import { isDiskFull } from './agent-disk.ts';
 import { agentEffectsOf } from './agent-effects.ts';
 import type { AgentParts } from './agent-parts.ts';
 import { type Cluster, joinCluster } from './cluster.ts';
 import { commandTable } from './command-table.ts';
-import { EngineRuns } from './engine-runs.ts';
+import { composeParts } from './compose-parts.ts';
 import { closingMs, drainGraceMs } from './grace.ts';
 import { speaks } from './responsibility.ts';
 import { offeredKinds, runDefinitions } from './run-definitions.ts';
-import { Turns } from './turns.ts';
 import { WorkTree } from './work-tree.ts';
 
 export interface AgentOptions {
@@ -40,6 +39,9 @@ export interface AgentOptions {
   /** Told why the start has to wait: NATS is away, or its storage is not ready. */
   waiting: (cause: Error) => void;
 }
+
+/** What the pings of the last runs may take of the grace. */
+const pingsMs = 500;
 
 /**
  * Starts an agent; resolves when it runs. Rejects with an AnswerError `conflict` where its name is taken, and with the
@@ -54,8 +56,11 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     onOvertaken: (by: Parameters<Agent['overtaken']>[0]) => agent?.overtaken(by),
     onReplayed: (counts: { records: number; superseded: number }) =>
       observe({ fact: 'journal.replayed', ...counts, at: now() }),
-    onTrouble: (error: Error) =>
-      observe({ fact: 'defect', where: 'journal', message: error.message, stack: error.stack ?? null, at: now() }),
+    onTrouble: (error: Error) => {
+      const met = { where: 'journal', message: error.message, at: now() };
+      if (isDiskFull(error)) observe({ fact: 'agent.disk-full', ...met });
+      else observe({ fact: 'defect', ...met, stack: error.stack ?? null });
+    },
   };
   const cluster = await onceThere(() => joinCluster({ config, version, machines, waiting, journal }, signal), options);
   agent = new Agent(options, cluster);
@@ -92,49 +97,16 @@ export class Agent {
 
   constructor(options: AgentOptions, cluster: Cluster) {
     const { config, version, observe } = options;
-    const { store, mailboxes, refusals, plans, catalog, membership, correspondence, link, names } = cluster;
+    const { membership } = cluster;
     this.#options = options;
     this.#cluster = cluster;
     this.#clock = new SystemClock({
       wall: () => Math.round(Date.now() + (membership.offsetMs() ?? 0)),
       onJump: byMs => observe({ fact: 'clock.jumped', byMs, at: this.#now() }),
     });
-    let writes = 0;
-    const host: Host = {
-      store,
-      mailboxes,
-      refusals,
-      reply: correspondence.reply,
-      clock: this.#clock,
-      owner: cluster.owner,
-      nextWrite: () => ++writes,
-      random: Math.random,
-      observe,
-      poison: new Map(),
-    };
-    const tellProgress: AgentParts['tellProgress'] = (kind, id, progress) =>
-      publishProgress(link, names, kind, id, progress);
-    const engineRuns = new EngineRuns({
-      data: config.data,
-      onProgress: (kind, id, progress) => tellProgress(kind, id, progress),
-      onReattached: (kind, id, found) => observe({ fact: 'engine.reattached', kind, id, found, at: this.#now() }),
-    });
-    const runtime = new Runtime(host, { onFenced: (_, id) => void engineRuns.stop(id, { graceMs: 0 }) });
-    this.parts = {
-      config,
-      version,
-      runtime,
-      store,
-      plans,
-      catalog,
-      entries: cluster.entries,
-      membership,
-      clock: this.#clock,
-      engineRuns,
-      turns: new Turns(config.limits),
-      ask: (kind, id, command, withinMs) => correspondence.ask(kind, id, command, withinMs),
-      tellProgress,
-    };
+    const now = () => this.#now();
+    this.parts = composeParts({ config, version, cluster, clock: this.#clock, observe, now });
+    const { runtime } = this.parts;
     this.#control = new Supervisor({ name: 'control', clock: this.#clock, observe, random: Math.random });
     this.#control.onEscalated(error => {
       this.#defect('supervision of the agent itself', error);
@@ -234,8 +206,8 @@ export class Agent {
     });
   }
 
-  #holdTurn({ id, plan, task, admitted }: RunContext): void {
-    if (admitted) this.parts.turns.hold({ id, plan, task });
+  #holdTurn(run: RunContext): void {
+    if (run.admitted) this.parts.turns.hold(turnOf(run));
   }
 
   #escalated(error: Error): void {
@@ -266,7 +238,7 @@ export class Agent {
     const { link, membership, store } = this.#cluster;
     const bound = AbortSignal.timeout(closingMs - 500);
     this.parts.runtime.close();
-    await this.parts.engineRuns.killAll();
+    await Promise.all([this.parts.engineRuns.killAll(), this.parts.pings.settled(pingsMs)]);
     await this.#control.drain(this.#clock.now() + closingMs / 2);
     await this.#service?.stop(bound);
     await store.close();

@@ -3,9 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { AnswerError } from '../core/answer-error.ts';
 import type { AgentConfig } from '../domain/agent-config.ts';
+import { definitionsOf } from '../domain/agent-definitions.ts';
 import { NatsCatalog } from '../nats/catalog-store.ts';
 import { type Link, openLink } from '../nats/connection.ts';
 import { Correspondence } from '../nats/correspondence.ts';
+import { NatsDefinitionsStore } from '../nats/definitions-store.ts';
 import { NatsMailboxes } from '../nats/mailboxes.ts';
 import { NatsMembership } from '../nats/membership.ts';
 import { Names } from '../nats/names.ts';
@@ -75,6 +77,8 @@ export async function joinCluster(options: ClusterOptions, signal: AbortSignal) 
       onTrouble: error => options.journal.onTrouble?.(error instanceof Error ? error : new Error(String(error))),
     });
     await entries.recover();
+    const definitions = new NatsDefinitionsStore(link, names);
+    await definitions.put(definitionsOf(config));
     const mailboxes = new NatsMailboxes(link, names);
     return {
       link,
@@ -85,6 +89,7 @@ export async function joinCluster(options: ClusterOptions, signal: AbortSignal) 
       mailboxes,
       refusals: new NatsRefusals(link, names),
       plans: new NatsPlanStore(link, names),
+      definitions,
       catalog,
       entries,
       correspondence: new Correspondence(link, mailboxes),

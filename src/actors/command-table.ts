@@ -4,6 +4,7 @@ import type { AgentParts } from './agent-parts.ts';
 import { actorCommands } from './commands/actor-commands.ts';
 import { agentCommands } from './commands/agent-commands.ts';
 import { planCommands } from './commands/plan-commands.ts';
+import { queueCommands } from './commands/queue-commands.ts';
 import { runCommands } from './commands/run-commands.ts';
 import { startCommands } from './commands/start-commands.ts';
 
@@ -12,6 +13,7 @@ export function commandTable(parts: AgentParts): Record<string, AnyCommand> {
     ...planCommands(parts),
     ...startCommands(parts),
     ...runCommands(parts),
+    ...queueCommands(parts),
     ...agentCommands(parts),
     ...actorCommands(parts),
   };

@@ -4,7 +4,14 @@
  */
 import { AnswerError } from '../core/answer-error.ts';
 import { nearest } from '../core/nearest.ts';
-import { type Candidate, isSpokesman, ofAgent, type Responsibility, responsibleFor } from '../domain/placement.ts';
+import {
+  admittedBy,
+  type Candidate,
+  isSpokesman,
+  ofAgent,
+  type Responsibility,
+  responsibleFor,
+} from '../domain/placement.ts';
 import type { Plan } from '../domain/plan.ts';
 import { undecided } from '../nats/command-service.ts';
 import type { AgentParts } from './agent-parts.ts';
@@ -47,6 +54,11 @@ export async function speaks(parts: AgentParts): Promise<boolean> {
 /** Names of the agents that can take work now, this one among them. */
 export async function agentsThatLive(parts: AgentParts): Promise<string[]> {
   return namesOfLiving(await candidatesOf(parts));
+}
+
+/** Names of the agents that can take work now and that a plan's placement admits. */
+export async function agentsAdmitted(parts: AgentParts, plan: Pick<Plan, 'placement'>): Promise<string[]> {
+  return admittedBy(plan, await candidatesOf(parts));
 }
 
 function namesOfLiving(candidates: readonly Candidate[]): string[] {

@@ -12,16 +12,19 @@ import { AnswerError } from '../core/answer-error.ts';
 import { failureOf } from '../core/failure.ts';
 import type { CatalogEntry, SlotContent } from '../domain/catalog.ts';
 import type { RunContext } from '../domain/run.ts';
+import { turnOf } from '../domain/turn.ts';
 import { isStep, type Work } from '../engines/engine.ts';
 import { engineOf } from '../engines/engines.ts';
 import { permanent } from '../engines/failures.ts';
 import type { StopOrder } from '../runner/engine-process.ts';
-import { effect } from '../runtime/effect.ts';
 import { timeText } from '../runtime/step-record.ts';
+import { runEffect as effect, patientEffect } from './agent-disk.ts';
 import type { AgentParts } from './agent-parts.ts';
 import type { RunOfEngine } from './engine-runs.ts';
 import { scopeOf } from './engine-scope.ts';
 import { checkAllowedPlaces, repositoryName } from './places.ts';
+import { waitForTurn } from './room.ts';
+import { slowRunWatch } from './slow-run.ts';
 
 /** How often a transfer looks whether its engine still moves bytes. */
 const stallCheckMs = 1_000;
@@ -31,23 +34,29 @@ const graceDefaultMs = 20_000;
 const agentFirstMs = 1_000;
 
 export function runEffectsOf(parts: AgentParts): typeof runEffects {
-  const { engineRuns, turns, clock, entries } = parts;
+  const { engineRuns, turns, clock, entries, hooks, pings } = parts;
 
   return {
-    waitForSlot: effect<void, RunEffectInput>(({ input: { run }, signal }) => turns.take(run, clock.now(), signal)),
+    waitForSlot: effect<void, RunEffectInput>(({ input: { run }, signal, tell }) =>
+      waitForTurn({ run, turns, config: parts.config, tell, signal }),
+    ),
 
     prepare: effect<void, RunEffectInput>(async ({ input, signal }) => {
       const { run } = input;
-      turns.hold(run);
+      turns.hold(turnOf(run));
+      pings.started(run);
       await permitted(() => checkAllowedPlaces(run, parts.config));
+      await hooks.before(run, signal);
       await engineOf(run.document).prepare?.(await scopeOf(input, parts, signal), signal);
     }),
 
     transfer: effect<TransferOutput, RunEffectInput>(async ({ input, signal, tell }) => {
       const { run } = input;
-      turns.hold(run);
+      turns.hold(turnOf(run));
       const stallMs = run.policy.deadlinesMs.stall;
+      const lookIfSlow = slowRunWatch(run, parts);
       const watch = setInterval(() => {
+        lookIfSlow();
         if (stallMs !== undefined && engineRuns.stalledMs(run.id) > stallMs) tell({ type: 'engine.stalled' });
       }, stallCheckMs);
       try {
@@ -66,7 +75,7 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
       await done(engineOf(input.run.document).prove(scope, signal), 'prove', input, parts, signal);
     }),
 
-    commit: effect<SlotOutput, RunEffectInput>(async ({ input, signal }) => {
+    commit: patientEffect<SlotOutput, RunEffectInput>(async ({ input, signal }) => {
       const { run } = input;
       const { manifest } = run.result;
       if (manifest === null) throw permanent('proof-missing', 'there is nothing to commit', '');
@@ -105,7 +114,7 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
       return { found: 'gone', resumable: engine.isResumable(run.document, parts.config), reason };
     }),
 
-    settleSlot: effect<SlotOutput, RunEffectInput>(async ({ input, signal }) => {
+    settleSlot: patientEffect<SlotOutput, RunEffectInput>(async ({ input, signal }) => {
       const { run } = input;
       const epoch = parts.runtime.find(run.task, run.id)?.record.owner?.epoch ?? 0;
       const { slot } = engineOf(run.document);
@@ -119,10 +128,11 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
 
     cleanUp: effect<CleanUpOutput, RunEffectInput>(async ({ input, signal }) => {
       const { run } = input;
-      const kept = await cleanedUp(input, parts, signal);
+      pings.ended(run);
+      const failedHooks = await hooks.finally(run, signal).catch((error: unknown) => [failureOf(error).message]);
+      const kept = [...failedHooks, ...(await cleanedUp(input, parts, signal))];
       if (run.pids.length === 0) await engineRuns.forget(run.id);
       else kept.push(`the run directory of ${run.id}: its engine could not be ended`);
-      turns.give(run.id);
       return { kept };
     }),
   };

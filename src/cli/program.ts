@@ -5,11 +5,13 @@ import { addAgent } from './commands/agent.ts';
 import { addAgents } from './commands/agents.ts';
 import { addApply } from './commands/apply.ts';
 import { addBackup } from './commands/backup.ts';
+import { addCheck } from './commands/check.ts';
 import { addControl } from './commands/control.ts';
 import { addDiff } from './commands/diff.ts';
 import { addMachines } from './commands/machines.ts';
 import { addPlan } from './commands/plan.ts';
 import { addPs } from './commands/ps.ts';
+import { addQueue } from './commands/queue.ts';
 import { addRestore } from './commands/restore.ts';
 import { addSend } from './commands/send.ts';
 import { addShow } from './commands/show.ts';
@@ -25,12 +27,14 @@ const commands = [
   addAgent,
   addApply,
   addPlan,
+  addCheck,
   addBackup,
   addRestore,
   addVerify,
   addDiff,
   addControl,
   addPs,
+  addQueue,
   addShow,
   addWatch,
   addAgents,

@@ -65,8 +65,8 @@ export class Session {
   }
 
   /** One request; see `Client.request`. */
-  async request(command: string, input: object = {}): Promise<Answer> {
-    return (await this.client()).request(command, input);
+  async request(command: string, input: object = {}, options: { timeoutMs?: number } = {}): Promise<Answer> {
+    return (await this.client()).request(command, input, options);
   }
 
   /** Writes lines to standard output. They are shown as they are: text from outside must be escaped before. */

@@ -86,6 +86,31 @@ export interface EngineReattached extends OfActor {
   found: 'alive' | 'ended' | 'gone' | 'rebooted';
 }
 
+/** A hook of a run failed; `when` is `before` or `finally`. */
+export interface HookFailed extends OfActor {
+  fact: 'hook.failed';
+  hook: string;
+  when: string;
+  message: string;
+}
+
+/** A run has used most of the time that its plan gives it. */
+export interface RunSlow extends OfActor {
+  fact: 'run.slow';
+  plan: string;
+  transferringMs: number;
+  deadlineMs: number;
+  /** What the last runs of the plan that succeeded took, newest first; null where that cannot be read now. */
+  lastMs: number[] | null;
+}
+
+/** A ping of a run was given up; `ping` is its name in the agent's file. */
+export interface PingFailed extends OfActor {
+  fact: 'ping.failed';
+  ping: string;
+  message: string;
+}
+
 export interface NatsAway extends Dated {
   fact: 'nats.away';
   message: string;
@@ -142,6 +167,13 @@ export interface AgentStarted extends Dated {
   pid: number;
 }
 
+/** The disk of the agent's own data takes nothing more; what was to be written there is tried again. */
+export interface AgentDiskFull extends Dated {
+  fact: 'agent.disk-full';
+  where: string;
+  message: string;
+}
+
 export interface AgentStopped extends Dated {
   fact: 'agent.stopped';
   exit: number;
@@ -166,6 +198,9 @@ export type Fact =
   | MailPoisoned
   | EffectUnsettled
   | EngineReattached
+  | HookFailed
+  | RunSlow
+  | PingFailed
   | NatsAway
   | NatsBack
   | JournalReplayed
@@ -174,6 +209,7 @@ export type Fact =
   | SupervisorEscalated
   | ClockJumped
   | AgentStarted
+  | AgentDiskFull
   | AgentStopped
   | Defect;
 

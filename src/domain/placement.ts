@@ -29,13 +29,28 @@ export function responsibleFor(
   members: readonly Candidate[],
   self: string,
 ): Responsibility {
-  const { placement = { any: true } } = plan;
-  if ('agent' in placement) return ofAgent(placement.agent, members, self);
-  const labels = 'labels' in placement ? Object.entries(placement.labels) : [];
-  const matching = aliveOf(members).filter(member => labels.every(([key, value]) => member.labels[key] === value));
-  const first = matching.sort((one, other) => (rank(plan.name, one.agent) < rank(plan.name, other.agent) ? -1 : 1))[0];
-  if (first) return { whose: first.agent === self ? 'self' : 'other' };
+  const { placement } = plan;
+  if (placement && 'agent' in placement) return ofAgent(placement.agent, members, self);
+  const admitted = admittedBy(plan, members);
+  const [first] = admitted.sort((one, other) => (rank(plan.name, one) < rank(plan.name, other) ? -1 : 1));
+  if (first !== undefined) return { whose: first === self ? 'self' : 'other' };
   return isSpokesman(members, self) ? { whose: 'nobody', why: 'unmatched' } : { whose: 'other' };
+}
+
+/** The agents that may come to run a plan, by name: those alive now that its placement admits. */
+export function admittedBy(
+  { placement = { any: true } }: Pick<Plan, 'placement'>,
+  members: readonly Candidate[],
+): string[] {
+  const isAdmitted = ({ agent, labels }: Candidate) => {
+    if ('agent' in placement) return agent === placement.agent;
+    if (!('labels' in placement)) return true;
+    return Object.entries(placement.labels).every(([key, value]) => labels[key] === value);
+  };
+  return aliveOf(members)
+    .filter(isAdmitted)
+    .map(member => member.agent)
+    .sort();
 }
 
 /** Whose the work is that only the agent of this name can do. */

@@ -31,8 +31,11 @@ export interface RunPolicy {
   guard: { minFiles: number; maxShrinkPercent: number };
 }
 
-/** The policy of a plan. Fields that a plan leaves out take the documented defaults. */
-export function policyOf(plan: Plan): RunPolicy {
+/**
+ * The policy of a plan. Fields that a plan leaves out take the documented defaults; `canSuspend` says whether its engine
+ * goes on where it was stopped, on which the default of `onDrain` depends.
+ */
+export function policyOf(plan: Plan, canSuspend = true): RunPolicy {
   const deadlinesMs: RunPolicy['deadlinesMs'] = {};
   for (const name of Object.keys(deadlineDefaults) as DeadlineName[]) {
     const text = plan.deadlines?.[name] ?? deadlineDefaults[name];
@@ -41,7 +44,7 @@ export function policyOf(plan: Plan): RunPolicy {
   const [least = '10s', most = '5m'] = (plan.retry?.backoff ?? '10s..5m').split('..');
   return {
     deadlinesMs,
-    onDrain: plan.onDrain ?? 'suspend',
+    onDrain: plan.onDrain ?? (canSuspend ? 'suspend' : 'finish'),
     ifRunning: plan.ifRunning ?? 'queue',
     attemptsMax: plan.retry?.attempts ?? 3,
     backoff: { minMs: durationMs(least), maxMs: durationMs(most) },

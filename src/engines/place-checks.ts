@@ -1,9 +1,10 @@
 /** What `reeve check` looks at for every engine: the source, the repository's place and its room. */
-import { access, constants, stat, statfs } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { sourcePathOf } from '../domain/engine-config.ts';
 import { repositoryPathOf } from '../domain/repository-config.ts';
 import type { Check, EngineScope } from './engine.ts';
+import { freeBytesAt } from './free-bytes.ts';
 
 export async function checkPlaces(scope: Pick<EngineScope, 'run' | 'repository'>): Promise<Check[]> {
   const source = sourcePathOf(scope.run.document.engine);
@@ -50,11 +51,10 @@ async function checkWritable(path: string): Promise<Check> {
 
 async function checkRoom(path: string, minFreeBytes: number): Promise<Check> {
   const name = 'space';
-  const found = await statfs(path).catch(() => statfs(dirname(path)).catch(() => undefined));
-  if (!found) return { name, ok: false, message: `${path} is not there`, hint: 'mount it' };
-  const freeBytes = found.bavail * found.bsize;
+  const freeBytes = await freeBytesAt(path);
+  if (freeBytes === undefined) return { name, ok: false, message: `${path} is not there`, hint: 'mount it' };
   const free = `${Math.floor(freeBytes / 2 ** 20)} MiB free at ${path}`;
-  if (freeBytes > minFreeBytes) return { name, ok: true, message: free, hint: '' };
+  if (freeBytes >= minFreeBytes) return { name, ok: true, message: free, hint: '' };
   return { name, ok: false, message: `only ${free}`, hint: 'make room, or lower minFree of the repository' };
 }
 

@@ -27,9 +27,10 @@ export interface Client {
   readonly shownUrl: string;
   /**
    * Asks the command service and answers its `ok: true`. Rejects with an AnswerError: the service's own for `ok: false`,
-   * and `unavailable` when NATS is away, when nobody serves, or when no answer comes in time.
+   * and `unavailable` when NATS is away, when nobody serves, or when no answer comes in time: the client's, or the
+   * request's own where it is known to take long.
    */
-  request(command: string, input?: object): Promise<Answer>;
+  request(command: string, input?: object, options?: { timeoutMs?: number }): Promise<Answer>;
   /** Calls `see` for each transition of an actor (or of all). A hint: some may be lost. Returns a function that ends it. */
   onEvent(see: (record: unknown) => void, actor?: ActorName): () => void;
   /** Calls `see` for each report of progress. Returns a function that ends it. */
@@ -62,10 +63,9 @@ export async function connectClient(options: ClientOptions): Promise<Client> {
 
 function clientOf(connection: NatsConnection, options: ClientOptions): Client {
   const prefix = options.prefix ?? 'reeve';
-  const timeoutMs = options.timeoutMs ?? 10_000;
   return {
     shownUrl: withoutSecrets(options.url),
-    async request(command, input = {}) {
+    async request(command, input = {}, { timeoutMs = options.timeoutMs ?? 10_000 } = {}) {
       const subject = `${prefix}.cmd.${command}`;
       const message = await connection
         .request(subject, JSON.stringify(input), { timeout: timeoutMs })

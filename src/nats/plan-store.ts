@@ -3,6 +3,7 @@
  * again, and the requests that it answered are still known.
  */
 import { isDeepStrictEqual } from 'node:util';
+import type { Pause } from '../domain/pause.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { PlanStore, StoredPlan } from '../domain/plan-store.ts';
 import type { Link } from './connection.ts';
@@ -14,8 +15,16 @@ interface PlanDocument {
   /** Null once it was deleted. */
   plan: Plan | null;
   revision: number;
-  /** The newest last. `revision` is what was answered; null for a deletion. */
-  requests: { id: string; revision: number | null }[];
+  /** Absent in what an older version wrote. */
+  paused?: Pause | null;
+  /** The newest last. `revision` is what was answered, null for a deletion; `pause` marks a pause or its end. */
+  requests: Request[];
+}
+
+interface Request {
+  id: string;
+  revision: number | null;
+  pause?: true;
 }
 
 const requestsMax = 32;
@@ -41,7 +50,9 @@ export class NatsPlanStore implements PlanStore {
   async put(plan: Plan, options: { requestId?: string } = {}): Promise<{ revision: number }> {
     let answer = 0;
     await this.#documents.change(keyOf(plan.name), now => {
-      const answered = now?.requests.find(each => each.id === options.requestId && each.revision !== null)?.revision;
+      const answered = now?.requests.find(
+        each => each.id === options.requestId && each.revision !== null && !each.pause,
+      )?.revision;
       if (answered) {
         answer = answered;
         return undefined;
@@ -49,9 +60,27 @@ export class NatsPlanStore implements PlanStore {
       const isSame = isDeepStrictEqual(now?.plan, plan);
       answer = (now?.revision ?? 0) + (isSame ? 0 : 1);
       if (isSame && options.requestId === undefined) return undefined;
-      return { plan, revision: answer, requests: remember(now, options.requestId, answer) };
+      return {
+        plan,
+        revision: answer,
+        paused: now?.paused ?? null,
+        requests: remember(now, options.requestId, answer),
+      };
     });
     return { revision: answer };
+  }
+
+  async pause(name: string, pause: Pause | null, options: { requestId?: string } = {}): Promise<boolean> {
+    let isThere = false;
+    await this.#documents.change(keyOf(name), now => {
+      isThere = now?.plan != null;
+      if (!now?.plan) return undefined;
+      if (now.requests.some(each => each.id === options.requestId && each.pause)) return undefined;
+      if (isDeepStrictEqual(now.paused ?? null, pause) && options.requestId === undefined) return undefined;
+      const requests = remember(now, options.requestId, now.revision, { pause: true });
+      return { ...now, paused: pause, requests };
+    });
+    return isThere;
   }
 
   async delete(name: string, options: { requestId?: string } = {}): Promise<boolean> {
@@ -72,10 +101,16 @@ function keyOf(name: string): string {
 }
 
 function storedPlan(document: PlanDocument): StoredPlan | undefined {
-  return document.plan ? { plan: document.plan, revision: document.revision } : undefined;
+  const { plan, revision, paused = null } = document;
+  return plan ? { plan, revision, paused } : undefined;
 }
 
-function remember(now: PlanDocument | undefined, id: string | undefined, revision: number | null) {
+function remember(
+  now: PlanDocument | undefined,
+  id: string | undefined,
+  revision: number | null,
+  more: Pick<Request, 'pause'> = {},
+): Request[] {
   const requests = now?.requests ?? [];
-  return (id === undefined ? requests : [...requests, { id, revision }]).slice(-requestsMax);
+  return (id === undefined ? requests : [...requests, { id, revision, ...more }]).slice(-requestsMax);
 }

@@ -82,6 +82,32 @@ export const facts: { [Name in FactName]: FactEntry<Name> } = {
     message: 'looked for an engine that was left running',
     fields: { ...actor, found: 'alive, ended (its exit was recorded), gone, or rebooted' },
   },
+  'hook.failed': {
+    level: 'warn',
+    message: 'hook failed',
+    fields: {
+      ...actor,
+      hook: 'its name',
+      when: 'before or finally',
+      message: 'how it ended, and the end of its stderr',
+    },
+  },
+  'run.slow': {
+    level: 'warn',
+    message: 'run is near its deadline',
+    fields: {
+      ...actor,
+      plan: 'its plan',
+      transferringMs: 'how long its engine has worked',
+      deadlineMs: 'its deadline `run`, of which that is four fifths or more',
+      lastMs: 'what the last ten that succeeded took, newest first; null where that cannot be read now',
+    },
+  },
+  'ping.failed': {
+    level: 'warn',
+    message: 'ping was given up',
+    fields: { ...actor, ping: "its name in the agent's file", message: 'what the last try met' },
+  },
   'nats.away': { level: 'error', message: 'NATS is away', fields: { message: 'what the connection said' } },
   'nats.back': { level: 'info', message: 'NATS is back', fields: { awayMs: 'how long it was away' } },
   'journal.replayed': {
@@ -127,6 +153,11 @@ export const facts: { [Name in FactName]: FactEntry<Name> } = {
       version: 'version of Reeve',
       pid: 'the process',
     },
+  },
+  'agent.disk-full': {
+    level: 'error',
+    message: "the agent's own disk is full",
+    fields: { where: 'the part of Reeve that met it, and tries again', message: 'what the system said' },
   },
   'agent.stopped': {
     level: 'info',

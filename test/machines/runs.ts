@@ -132,4 +132,5 @@ export function commandsOf(task: RunKind): EventObject[] {
   return ['cancel', 'suspend', 'resume'].map(verb => told(`${task}.${verb}`));
 }
 
-export const facts: EventObject[] = [drain, told('agent.returned'), told('engine.stalled')];
+const low = told('turn.obstructed', { reason: 'repository-low', message: 'it has 1 GiB free', hint: 'make room' });
+export const facts: EventObject[] = [drain, told('agent.returned'), told('engine.stalled'), low];

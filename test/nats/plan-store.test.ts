@@ -24,7 +24,7 @@ test('a plan counts its revisions, and the same document again changes nothing',
   expect(await plans.put(plan('counted'))).toEqual({ revision: 1 });
   expect(await plans.put(plan('counted'))).toEqual({ revision: 1 });
   expect(await plans.put(plan('counted', '/home'))).toEqual({ revision: 2 });
-  expect(await plans.get('counted')).toEqual({ plan: plan('counted', '/home'), revision: 2 });
+  expect(await plans.get('counted')).toEqual({ plan: plan('counted', '/home'), revision: 2, paused: null });
 });
 
 test('a repeated request gets its first answer and takes no effect again', async () => {
@@ -81,4 +81,21 @@ test('the catalog adds an entry once, lists the newest first, and changes by com
   await Promise.all(bumps);
   expect((await catalog.get('one'))?.bytes).toBe(11);
   expect(await catalog.update('none', now => now)).toBeUndefined();
+});
+
+test('a pause stands beside the plan: a change of the plan leaves it, a deletion ends it, a repeat does nothing', async () => {
+  const pause = { until: '2030-01-01T00:00:00.000Z', note: 'a new disk' };
+  expect(await plans.pause('paused', pause)).toBe(false);
+  await plans.put(plan('paused'));
+  expect(await plans.pause('paused', pause, { requestId: 'p1' })).toBe(true);
+  expect(await plans.put(plan('paused', '/home'), { requestId: 'p1' })).toEqual({ revision: 2 });
+  expect(await plans.get('paused')).toEqual({ plan: plan('paused', '/home'), revision: 2, paused: pause });
+  expect(await plans.pause('paused', null)).toBe(true);
+  expect(await plans.pause('paused', pause, { requestId: 'p1' })).toBe(true);
+  expect(await plans.get('paused')).toMatchObject({ revision: 2, paused: null });
+  await plans.pause('paused', pause);
+  await plans.delete('paused');
+  expect(await plans.pause('paused', null)).toBe(false);
+  await plans.put(plan('paused'));
+  expect(await plans.get('paused')).toMatchObject({ paused: null });
 });

@@ -9,6 +9,7 @@ import { summaryOf } from '../../runtime/record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { answerPlaced } from '../responsibility.ts';
 import { idText, unknownKind } from './lookups.ts';
+import { queuedOn } from './queue-commands.ts';
 import { firstPart, recordOf, recordsOf } from './records.ts';
 import { withProgress } from './run-commands.ts';
 import { tellActor } from './tell-actor.ts';
@@ -76,7 +77,12 @@ export function actorCommands(parts: AgentParts) {
       schema: z.strictObject({ ...actor, command: z.looseObject({ type: z.string() }).optional() }),
       handle: async ({ kind, id }) => {
         const { record } = await knownOf(kind, id);
-        return explain(record, parts.runtime.definition(kind));
+        const explained = explain(record, parts.runtime.definition(kind));
+        if (firstPart(record) !== 'pending') return explained;
+        const place = (await queuedOn(parts, String(record.context.agent))).find(each => each.id === id);
+        if (!place) return explained;
+        const now = `now in place ${place.position} of the queue of agent ${place.agent}, for ${place.waitsFor}`;
+        return { ...explained, waitsFor: [explained.waitsFor, now].filter(Boolean).join('; ') };
       },
     }),
     'actor.send': command({

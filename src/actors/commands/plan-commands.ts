@@ -1,21 +1,18 @@
-/** `plan.put`, `get`, `list` and `delete`. */
-import { stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+/** `plan.put`, `get`, `list`, `check`, `pause`, `resume` and `delete`. */
 import { z } from 'zod';
 import { AnswerError } from '../../core/answer-error.ts';
-import { formatDuration } from '../../core/durations.ts';
-import { FailureError } from '../../core/failure.ts';
-import type { AgentConfig } from '../../domain/agent-config.ts';
 import { commandFields } from '../../domain/commands.ts';
-import { sourcePathOf } from '../../domain/engine-config.ts';
-import { nameText, type Plan, planSchema } from '../../domain/plan.ts';
-import { policyOf } from '../../domain/policy.ts';
-import { repositoryPathOf } from '../../domain/repository-config.ts';
-import { engineOf } from '../../engines/engines.ts';
+import { type Pause, pauseNow, untilMs, untilText } from '../../domain/pause.ts';
+import { nameText, planSchema } from '../../domain/plan.ts';
+import type { StoredPlan } from '../../domain/plan-store.ts';
 import { command } from '../../nats/command-service.ts';
+import { timeText } from '../../runtime/step-record.ts';
 import type { AgentParts } from '../agent-parts.ts';
-import { checkReached, checkRepository, checkSourceAddress, repositoryOf } from '../places.ts';
-import { agentsThatLive, answerPlaced } from '../responsibility.ts';
+import { OneAtATime } from '../one-at-a-time.ts';
+import { checkPlan } from '../plan-check.ts';
+import { refuseImpossible } from '../plan-refusals.ts';
+import { warningsOf } from '../plan-warnings.ts';
+import { answerPlaced } from '../responsibility.ts';
 import { planOf, unknownPlan } from './lookups.ts';
 import { recordsOf } from './records.ts';
 
@@ -25,6 +22,7 @@ const listedMax = 20;
 
 export function planCommands(parts: AgentParts) {
   const { plans } = parts;
+  const checksInTurn = new OneAtATime();
   return {
     'plan.put': command({
       schema: planSchema.extend({ requestId, dryRun: z.boolean().optional() }),
@@ -35,7 +33,7 @@ export function planCommands(parts: AgentParts) {
           async () => ({ plan }),
           async () => {
             await refuseImpossible(plan, parts);
-            const warnings = await warningsOf(plan, parts);
+            const warnings = await warningsOf(plan, parts.config);
             if (dryRun) return { name: plan.name, revision: (await plans.get(plan.name))?.revision ?? 0, warnings };
             const { revision } = await plans.put(plan, requestId === undefined ? {} : { requestId });
             return { name: plan.name, revision, warnings };
@@ -45,8 +43,7 @@ export function planCommands(parts: AgentParts) {
     'plan.get': command({
       schema: z.strictObject({ name: nameText }),
       handle: async ({ name }) => {
-        const { plan, revision } = await planOf(parts, name);
-        return { ...plan, revision };
+        return shown(parts, await planOf(parts, name));
       },
     }),
     'plan.list': command({
@@ -59,8 +56,34 @@ export function planCommands(parts: AgentParts) {
         const matching = all.filter(({ plan }) =>
           Object.entries(labels).every(([key, value]) => plan.labels?.[key] === value),
         );
-        return { plans: matching.slice(0, limit).map(({ plan, revision }) => ({ ...plan, revision })) };
+        return { plans: matching.slice(0, limit).map(stored => shown(parts, stored)) };
       },
+    }),
+    'plan.pause': command({
+      schema: z.strictObject({ name: nameText, until: untilText.optional(), ...commandFields }),
+      handle: async ({ name, until, note = null, requestId }) => {
+        const pause = { until: until === undefined ? null : momentOf(until, parts.clock.now()), note };
+        await setPause(parts, name, pause, requestId);
+        return {};
+      },
+    }),
+    'plan.resume': command({
+      schema: z.strictObject({ name: nameText, ...commandFields }),
+      handle: async ({ name, requestId }) => {
+        await setPause(parts, name, null, requestId);
+        return {};
+      },
+    }),
+    'plan.check': command({
+      schema: z.strictObject({ name: nameText }),
+      answeredBy: 'each',
+      handle: ({ name }) =>
+        answerPlaced(
+          parts,
+          () => planOf(parts, name),
+          // They share the directory that an engine may write to.
+          stored => checksInTurn.run(name, async () => ({ checks: await checkPlan(stored, parts) })),
+        ),
     }),
     'plan.delete': command({
       schema: z.strictObject({ name: nameText, keepBackups: z.boolean().optional(), requestId }),
@@ -80,65 +103,22 @@ export function planCommands(parts: AgentParts) {
   };
 }
 
-async function refuseImpossible(plan: Plan, parts: AgentParts): Promise<void> {
-  if (plan.onDrain === 'detach')
-    throw new AnswerError(
-      'invalid',
-      `plan ${plan.name}: onDrain detach needs engines that outlive their agent, which this version does not have: an engine process ends with its agent`,
-      'use suspend (the default), finish or cancel',
-    );
-  const living = plan.placement ? [] : await agentsThatLive(parts);
-  if (living.length > 1)
-    throw new AnswerError(
-      'invalid',
-      `plan ${plan.name}: placement: is missing, and ${living.length} agents live: ${living.join(', ')}`,
-      `say where it runs, for example placement: { agent: ${living[0]} }`,
-    );
-  const source = sourcePathOf(plan.engine);
-  if (source !== undefined) await checkReached(parts.config, 'read', source);
-  checkSourceAddress(plan, parts.config);
-  await checkRepository(plan, parts.config);
-  refuseByEngine(plan, parts.config);
+/** A plan with what is known of it beside its document; `paused` is there only while it is. */
+function shown({ clock }: AgentParts, { plan, revision, paused }: StoredPlan): object {
+  const pause = pauseNow(paused, clock.now());
+  return { ...plan, revision, ...(pause && { paused: pause }) };
 }
 
-/** What only the adapter of its engine can tell. */
-function refuseByEngine(plan: Plan, config: AgentConfig): void {
-  const engine = engineOf(plan);
-  if (plan.onDrain === 'suspend' && !engine.isResumable(plan, config))
-    throw new AnswerError(
-      'invalid',
-      `plan ${plan.name}: onDrain suspend needs an engine that can resume, and this one starts anew each time`,
-      'use finish or cancel',
-    );
-  try {
-    engine.checkPlan?.(plan, config);
-  } catch (error) {
-    if (!(error instanceof FailureError)) throw error;
-    throw new AnswerError('invalid', `plan ${plan.name}: ${error.failure.message}`, error.failure.hint);
-  }
+async function setPause(parts: AgentParts, name: string, pause: Pause | null, requestId: string | undefined) {
+  const isThere = await parts.plans.pause(name, pause, requestId === undefined ? {} : { requestId });
+  if (!isThere) throw await unknownPlan(parts, name);
 }
 
-async function warningsOf(plan: Plan, { config }: AgentParts): Promise<string[]> {
-  const warnings: string[] = [];
-  const path = sourcePathOf(plan.engine);
-  const source = path === undefined ? undefined : await stat(path).catch(() => undefined);
-  if (path !== undefined && !source)
-    warnings.push(`the path ${path} is not there now; a run fails with source-missing until it is`);
-  const repository = repositoryPathOf(repositoryOf(plan, config));
-  const place = repository === undefined ? undefined : await statOrParent(repository);
-  if (source && place && source.dev === place.dev)
-    warnings.push(`the repository ${repository} is on the same disk as ${path}: a broken disk takes both`);
-  const cancelGraceMs = policyOf(plan).deadlinesMs.cancelGrace ?? 0;
-  if (cancelGraceMs > config.graceMs)
-    warnings.push(
-      `cancelGrace ${formatDuration(cancelGraceMs)} is longer than the agent's grace of ${formatDuration(config.graceMs)}, which bounds it in a drain`,
-    );
-  return warnings;
-}
-
-async function statOrParent(path: string) {
-  const there = await stat(path).catch(() => undefined);
-  return there ?? (await stat(dirname(path)).catch(() => undefined));
+/** The moment of a checked `until`, as RFC 3339. */
+function momentOf(until: string, now: number): string {
+  const atMs = untilMs(until, now) ?? now;
+  if (atMs > now) return timeText(atMs);
+  throw new AnswerError('invalid', `plan.pause: until: ${until} is over already`, 'name a moment that is to come');
 }
 
 async function hangingOn(parts: AgentParts, plan: string, keepBackups: boolean): Promise<string[]> {

@@ -8,7 +8,9 @@ import type { RunInput } from '../../../machines/backup.ts';
 import { AnswerError } from '../../core/answer-error.ts';
 import type { CatalogEntry } from '../../domain/catalog.ts';
 import { commandFields } from '../../domain/commands.ts';
+import { pauseNow } from '../../domain/pause.ts';
 import { absolutePath, nameText, type Plan } from '../../domain/plan.ts';
+import type { StoredPlan } from '../../domain/plan-store.ts';
 import { policyOf } from '../../domain/policy.ts';
 import type { RunContext } from '../../domain/run.ts';
 import { runIdOfRequest, runIdOfTime } from '../../domain/run-id.ts';
@@ -16,6 +18,7 @@ import { type AnyCommand, command } from '../../nats/command-service.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { OneAtATime } from '../one-at-a-time.ts';
 import { checkReached, checkRepository } from '../places.ts';
+import { canSuspend } from '../plan-refusals.ts';
 import { agentsThatLive, answerPlaced } from '../responsibility.ts';
 import { type OfferedKind, offeredKinds } from '../run-definitions.ts';
 import { idText, planOf, planOrBackups } from './lookups.ts';
@@ -94,7 +97,7 @@ export function startCommands(parts: AgentParts): Record<string, AnyCommand> {
 
 async function startBackup(
   parts: AgentParts,
-  found: { plan: Plan; revision: number },
+  found: StoredPlan,
   input: Said & { rescan?: boolean | undefined; dryRun?: boolean | undefined },
 ): Promise<object> {
   const { plan } = found;
@@ -102,10 +105,24 @@ async function startBackup(
   const asked = input.requestId;
   const isRepeat =
     asked !== undefined && (await parts.store.read('backup', runIdOfRequest(plan.name, asked))) !== undefined;
+  if (!isRepeat) refusePaused(found, parts.clock.now());
   const joined = isRepeat ? undefined : await joinedOrRefused(parts, plan);
   if (joined !== undefined) return { id: joined };
   if (input.dryRun) return {};
   return await startRun(parts, 'backup', { ...found, restore: null, rescan: input.rescan === true }, input);
+}
+
+/** By hand too: whoever paused it had a reason, which is told. */
+function refusePaused({ plan: { name }, paused }: StoredPlan, now: number): void {
+  const pause = pauseNow(paused, now);
+  if (!pause) return;
+  const until = pause.until === null ? '' : ` until ${pause.until}`;
+  const note = pause.note === null ? '' : `: ${pause.note}`;
+  throw new AnswerError(
+    'refused',
+    `plan ${name} is paused${until}${note}`,
+    `let it go on with: reeve plan resume ${name}`,
+  );
 }
 
 /**
@@ -193,7 +210,7 @@ async function startRun(
     agent: parts.config.name,
     document: plan,
     planRevision: revision,
-    policy: policyOf(plan),
+    policy: policyOf(plan, canSuspend(plan, parts.config)),
     restore,
     rescan,
   };

@@ -1,4 +1,4 @@
-/** `reeve plan list`, `show` and `delete`. */
+/** `reeve plan list`, `show`, `pause`, `resume` and `delete`. */
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
 import { printable } from '../../core/printable.ts';
@@ -9,11 +9,12 @@ import { exitStatus } from '../exit-status.ts';
 import type { Session } from '../session.ts';
 import { shownText } from '../shown-text.ts';
 import { type Column, tableLines } from '../table.ts';
+import { shownTime } from '../times.ts';
 
 export function addPlan(program: Command, cli: Cli): void {
   const plan = program
     .command('plan')
-    .summary('list, show and delete plans')
+    .summary('list, show, pause and delete plans')
     .addHelpText(
       'after',
       examples(['reeve plan list', 'all'], ['reeve plan show photos > photos.yaml', 'to change and apply again']),
@@ -44,6 +45,41 @@ export function addPlan(program: Command, cli: Cli): void {
       }),
     );
   plan
+    .command('pause')
+    .summary('start no backup of a plan until it is told to go on')
+    .argument('<plan>', 'its name')
+    .option('--until <time>', 'it goes on by itself then: a time such as 2026-05-01T06:00:00Z, or a duration from now')
+    .option('--note <text>', 'words of yours, told to whoever starts a backup meanwhile')
+    .addHelpText(
+      'after',
+      examples([
+        "reeve plan pause photos --until 3d --note 'a new disk'",
+        'until then each start is refused with the note',
+      ]),
+    )
+    .action(
+      cli.action(async (session: Session, name: string, options: { until?: string; note?: string }) => {
+        const { until, note } = options;
+        const input = { name, ...(until !== undefined && { until }), ...(note !== undefined && { note }) };
+        const answer = await session.request('plan.pause', input);
+        session.result(answer, () => session.print(`plan ${printable(name)} is paused`));
+        return exitStatus.done;
+      }),
+    );
+  plan
+    .command('resume')
+    .summary('let a paused plan go on')
+    .argument('<plan>', 'its name')
+    .option('--note <text>', 'words of yours')
+    .addHelpText('after', examples(['reeve plan resume photos', 'backups of it start again']))
+    .action(
+      cli.action(async (session: Session, name: string, { note }: { note?: string }) => {
+        const answer = await session.request('plan.resume', { name, ...(note !== undefined && { note }) });
+        session.result(answer, () => session.print(`plan ${printable(name)} goes on`));
+        return exitStatus.done;
+      }),
+    );
+  plan
     .command('delete')
     .summary('delete a plan that nothing hangs on')
     .argument('<plan>', 'its name')
@@ -62,9 +98,21 @@ export function addPlan(program: Command, cli: Cli): void {
 
 /** The document as it can be applied again: YAML has escapes of its own for most of what a terminal would obey. */
 function documentLines(answer: Record<string, unknown>): string[] {
-  const { ok: _ok, revision, ...document } = answer;
+  const { ok: _ok, revision, paused, ...document } = answer;
   const text = stringify({ kind: 'Plan', ...document });
-  return [`# revision ${printable(String(revision))}`, ...text.trimEnd().split('\n').map(shownText)];
+  const pause = pauseText(paused);
+  return [
+    `# revision ${printable(String(revision))}`,
+    ...(pause === undefined ? [] : [`# ${printable(pause)}`]),
+    ...text.trimEnd().split('\n').map(shownText),
+  ];
+}
+
+/** `paused until 2026-05-01 06:00:00Z: a new disk`; undefined for a plan that is not. */
+function pauseText(paused: unknown): string | undefined {
+  if (!isObject(paused)) return undefined;
+  const until = paused.until === null ? '' : ` until ${shownTime(paused.until)}`;
+  return `paused${until}${typeof paused.note === 'string' ? `: ${paused.note}` : ''}`;
 }
 
 const columns: Column<Record<string, unknown>>[] = [
@@ -72,5 +120,5 @@ const columns: Column<Record<string, unknown>>[] = [
   { title: 'ENGINE', cell: row => (isObject(row.engine) ? textOf(row.engine.type) : undefined) },
   { title: 'PATH', cell: row => (isObject(row.engine) ? textOf(row.engine.path) : undefined) },
   { title: 'REPOSITORY', cell: row => shownReference(row.repository) },
-  { title: 'STATE', cell: row => textOf(row.state) },
+  { title: 'STATE', cell: row => textOf(row.state) ?? pauseText(row.paused) },
 ];

@@ -6,7 +6,7 @@ import type { RunResult, TransferOutput } from '../../domain/run.ts';
 import { runDirectory } from '../../repository/repository.ts';
 import type { Engine, EngineScope, EngineStep } from '../engine.ts';
 import { endedWithout, permanent } from '../failures.ts';
-import { checkPlaces } from '../place-checks.ts';
+import { checkFiles } from './check.ts';
 import { engineCommand, engineVariables } from './command.ts';
 import type { EngineEvent, EngineResultOf } from './events.ts';
 import type { Job, JobOf } from './job.ts';
@@ -40,7 +40,7 @@ export const filesEngine: Engine = {
     throw permanent('proof-missing', message, 'look at its log; the next run starts anew');
   },
   discard,
-  check: checkPlaces,
+  check: checkFiles,
 };
 
 async function backupJob({ run, config, previous, repository }: EngineScope): Promise<JobOf<'backup'>> {

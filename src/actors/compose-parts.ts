@@ -1,0 +1,77 @@
+/** Puts the parts of one agent together: its runtime on the cluster's stores, and what its runs share. */
+import type { Fact, Observer } from '../core/observer.ts';
+import type { AgentConfig } from '../domain/agent-config.ts';
+import { turnLimitsOf } from '../domain/turn.ts';
+import { publishProgress } from '../nats/progress.ts';
+import type { Host } from '../runtime/host.ts';
+import { Runtime } from '../runtime/runtime.ts';
+import type { SystemClock } from '../runtime/system-clock.ts';
+import type { AgentParts } from './agent-parts.ts';
+import type { Cluster } from './cluster.ts';
+import { EngineRuns } from './engine-runs.ts';
+import { Hooks } from './hooks.ts';
+import { Pings } from './pings.ts';
+import { Turns } from './turns.ts';
+
+export interface Composition {
+  config: AgentConfig;
+  /** Reeve's version. */
+  version: string;
+  cluster: Cluster;
+  clock: SystemClock;
+  observe: Observer;
+  /** Now, as RFC 3339. */
+  now: () => string;
+}
+
+export function composeParts({ config, version, cluster, clock, observe, now }: Composition): AgentParts {
+  const { store, mailboxes, refusals, plans, definitions, catalog, entries, membership, correspondence } = cluster;
+  const { link, names, owner } = cluster;
+  const turns = new Turns(turnLimitsOf(config));
+  /** A turn is held until its run is over, or is another's: whatever became of the effects of its last state. */
+  const giveTurn = (fact: Fact) => {
+    if ((fact.fact === 'actor.transition' && fact.final) || fact.fact === 'actor.fenced') turns.give(fact.id);
+  };
+  let writes = 0;
+  const host: Host = {
+    store,
+    mailboxes,
+    refusals,
+    reply: correspondence.reply,
+    clock,
+    owner,
+    nextWrite: () => ++writes,
+    random: Math.random,
+    observe: fact => {
+      giveTurn(fact);
+      observe(fact);
+    },
+    poison: new Map(),
+  };
+  const tellProgress: AgentParts['tellProgress'] = (kind, id, progress) =>
+    publishProgress(link, names, kind, id, progress);
+  const engineRuns = new EngineRuns({
+    data: config.data,
+    onProgress: (kind, id, progress) => tellProgress(kind, id, progress),
+    onReattached: (kind, id, found) => observe({ fact: 'engine.reattached', kind, id, found, at: now() }),
+  });
+  return {
+    config,
+    version,
+    runtime: new Runtime(host, { onFenced: (_, id) => void engineRuns.stop(id, { graceMs: 0 }) }),
+    store,
+    plans,
+    definitions,
+    catalog,
+    entries,
+    membership,
+    clock,
+    observe,
+    engineRuns,
+    turns,
+    hooks: new Hooks({ hooks: config.hooks, observe, now }),
+    pings: new Pings({ pings: config.pings, observe, now }),
+    ask: (kind, id, command, withinMs) => correspondence.ask(kind, id, command, withinMs),
+    tellProgress,
+  };
+}
