@@ -7,6 +7,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { join } from 'node:path';
+import { Leaves } from './cgroup-leaves.ts';
 import { isProcessIdentity, type ProcessIdentity } from './process-identity.ts';
 import { writeWhole } from './synced-file.ts';
 
@@ -59,6 +60,7 @@ const ofOneStart =
 
 /** Makes room for a start: nothing of the last one is left. */
 export async function clearLastStart(directory: string): Promise<void> {
+  new Leaves(directory).remove();
   // What names the last start goes last.
   const names = readdirSync(directory).filter(name => ofOneStart.test(name));
   await Promise.all(names.map(name => name !== 'start.json' && rm(join(directory, name), { recursive: true })));

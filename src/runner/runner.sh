@@ -161,10 +161,14 @@ sweep() {
   swept=''
   if [ -r "$dir/leaves" ]; then
     while read -r leaf; do
-      [ -e "$leaf/cgroup.kill" ] && echo 1 >"$leaf/cgroup.kill"
-      while read -r each; do kill_if "$each"; done <"$leaf/cgroup.procs"
+      if [ -e "$leaf/cgroup.kill" ]; then
+        # The kernel knows them all.
+        is_populated "$leaf" || return 1
+        echo 1 >"$leaf/cgroup.kill"
+        return 0
+      fi
+      [ -r "$leaf/cgroup.procs" ] && while read -r each; do kill_if "$each"; done <"$leaf/cgroup.procs"
     done <"$dir/leaves"
-    [ -z "$swept" ] || return 0
   fi
   if is "$pid" "$since"; then kill_if "$pid"; fi
   [ -r /proc/self/stat ] || { kill -s KILL -- "-$pid" 2>/dev/null && swept=yes; [ -n "$swept" ]; return; }
@@ -178,6 +182,12 @@ sweep() {
     kill_if "${file##*/}"
   done
   [ -n "$swept" ]
+}
+
+is_populated() {
+  name='' count=''
+  { while read -r name count; do [ "$name" != populated ] || break; done <"$1/cgroup.events"; } 2>/dev/null
+  [ "$name$count" = populated1 ]
 }
 
 kill_if() {
@@ -204,7 +214,10 @@ oom_killed() {
 # Where an engine made groups below its leaf they go first.
 remove_leaves() {
   [ -r "$dir/leaves" ] && while read -r leaf; do
-    [ ! -d "$leaf" ] || rmdir "$leaf" 2>/dev/null || find "$leaf" -depth -type d -exec rmdir {} \; 2>/dev/null
+    [ ! -d "$leaf" ] || rmdir "$leaf" 2>/dev/null || {
+      sleep 0.1
+      find "$leaf" -depth -type d -exec rmdir {} \; 2>/dev/null
+    }
   done <"$dir/leaves"
 }
 
