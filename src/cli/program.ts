@@ -7,6 +7,7 @@ import { addApply } from './commands/apply.ts';
 import { addBackup } from './commands/backup.ts';
 import { addControl } from './commands/control.ts';
 import { addDiff } from './commands/diff.ts';
+import { addLocal } from './commands/local.ts';
 import { addMachines } from './commands/machines.ts';
 import { addPlan } from './commands/plan.ts';
 import { addPs } from './commands/ps.ts';
@@ -35,6 +36,7 @@ const commands = [
   addWatch,
   addAgents,
   addMachines,
+  addLocal,
   addSend,
 ];
 

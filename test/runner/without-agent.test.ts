@@ -69,7 +69,7 @@ test('a cancel in its directory ends it, and a deadline may be moved while it ru
   await writeBounds(directory.path, { deadlineAt: inSeconds(3_600) });
   await new Promise(resolve => setTimeout(resolve, 3_500));
   expect(isAlive(engine)).toBe(true);
-  await writeCancel(directory.path);
+  writeCancel(directory.path);
   await nothingLeft();
   expect(exitFile(directory)).toEqual({ status: 143, why: 'cancel', oomKilled: false });
 });
