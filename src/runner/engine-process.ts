@@ -21,6 +21,7 @@ import { clearLastStart, isToken, runnerVersion, type StartFile, writeStartFile 
 import { namedProcesses, type RunProcesses, settledProcesses } from './run-processes.ts';
 import { type RunnerStart, spawnRunner, startedEngine } from './runner-process.ts';
 import { StopLadder, type StopOrder, type StopResult } from './stop-ladder.ts';
+import { spawnInScope } from './systemd-scope.ts';
 
 export type { EngineLimits } from './cgroup-leaves.ts';
 export type { EngineEnd, EngineListener } from './engine-follower.ts';
@@ -54,8 +55,10 @@ export async function startEngine(start: EngineStart): Promise<EngineProcess> {
     at: new Date().toISOString(),
   };
   await writeStartFile(directory.path, file);
-  const unlimited = await makeLeaves(directory.path, file.start, start.limits ?? {});
-  const { child, stderrFrom } = await spawnRunner(start, file);
+  const { limits = {} } = start;
+  const scoped = await spawnInScope(start, file, limits);
+  const unlimited = scoped ? [] : await makeLeaves(directory.path, file.start, limits);
+  const { child, stderrFrom } = scoped ?? (await spawnRunner(start, file));
   // In this turn nobody has waited for it yet, so its pid is its own.
   const spawned = child.pid === undefined ? undefined : identityOf(child.pid);
   try {

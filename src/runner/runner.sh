@@ -27,6 +27,11 @@ main() {
   umask 077
   mkdir "$dir/claim-$start" 2>/dev/null || exit 75
   trap : HUP INT TERM QUIT
+  # In a scope of systemd's that is ours alone the engine's leaf lies in it.
+  if [ -e "$dir/scope" ]; then
+    leaf=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)/engine
+    mkdir "$leaf" && echo "$leaf" >"$dir/leaves"
+  fi
   boot=$(boot_id)
   pid='' since='' swept=''
   of_process $$
@@ -202,7 +207,7 @@ in_session() {
 # Did the kernel kill one of the run for its memory? The leaf of version 2 says so in one file, that of version 1 in another.
 oom_killed() {
   [ -r "$dir/leaves" ] && while read -r leaf; do
-    for file in "$leaf/memory.events" "$leaf/memory.oom_control"; do
+    for file in "$leaf/memory.events" "$leaf/memory.oom_control" "${leaf%/engine}/memory.events"; do
       [ -r "$file" ] && while read -r name count; do
         [ "$name" = oom_kill ] && [ "$count" -gt 0 ] && { echo true; return; }
       done <"$file"

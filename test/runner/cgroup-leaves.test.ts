@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { cgroupPlaces, hierarchies } from '../../src/runner/cgroup-places.ts';
 import { identityOf, isAlive } from '../../src/runner/process-identity.ts';
+import { scopeCommand } from '../../src/runner/systemd-scope.ts';
 import { eventually } from '../support/eventually.ts';
 import { TestRun } from './runs.ts';
 
@@ -138,4 +139,11 @@ describe('the hierarchies of a host', () => {
 
 test('places hold nothing of ours but leaves', () => {
   for (const { path } of places) expect(readdirSync(path)).toContain('cgroup.procs');
+});
+
+test('a scope of systemd gets the same limits', () => {
+  expect(scopeCommand('s-1', { memoryBytes: 1_000, cpus: 0.5 })).toEqual([
+    ...['systemd-run', '--scope', '--quiet', '--collect', '--unit=reeve-s-1', '--property=Delegate=yes'],
+    ...['--property=MemoryMax=1000', '--property=MemorySwapMax=0', '--property=CPUQuota=50%', '--'],
+  ]);
 });
