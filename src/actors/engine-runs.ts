@@ -159,6 +159,11 @@ export class EngineRuns {
     return await this.#stopNow(id, order);
   }
 
+  /** Ends what an agent that is gone left of a run that is over, such as one that was given up for lost meanwhile. */
+  async stopLeft(id: string): Promise<void> {
+    if (lastToken(this.#directoryOf(id)) !== undefined) await this.stop(id, { graceMs: leftoverGraceMs });
+  }
+
   async #stopNow(id: string, order: StopOrder): Promise<StopResult> {
     const run = this.#runs.get(id);
     if (!run) return await stopLeftover(this.#directoryOf(id), order);

@@ -8,6 +8,7 @@ import { addBackup } from './commands/backup.ts';
 import { addCheck } from './commands/check.ts';
 import { addControl } from './commands/control.ts';
 import { addDiff } from './commands/diff.ts';
+import { addLocal } from './commands/local.ts';
 import { addMachines } from './commands/machines.ts';
 import { addPlan } from './commands/plan.ts';
 import { addPs } from './commands/ps.ts';
@@ -39,6 +40,7 @@ const commands = [
   addWatch,
   addAgents,
   addMachines,
+  addLocal,
   addSend,
 ];
 

@@ -10,6 +10,7 @@
 import { randomUUID } from 'node:crypto';
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { type EngineLimits, Leaves, makeLeaves } from './cgroup-leaves.ts';
 import { type EngineEnd, EngineFollower, type EngineListener } from './engine-follower.ts';
 import { Members } from './members.ts';
 import { identityOf, type ProcessIdentity } from './process-identity.ts';
@@ -20,7 +21,9 @@ import { clearLastStart, isToken, runnerVersion, type StartFile, writeStartFile 
 import { namedProcesses, type RunProcesses, settledProcesses } from './run-processes.ts';
 import { type RunnerStart, spawnRunner, startedEngine } from './runner-process.ts';
 import { StopLadder, type StopOrder, type StopResult } from './stop-ladder.ts';
+import { spawnInScope } from './systemd-scope.ts';
 
+export type { EngineLimits } from './cgroup-leaves.ts';
 export type { EngineEnd, EngineListener } from './engine-follower.ts';
 export type { EngineBounds } from './run-control.ts';
 export type { StopOrder, StopResult } from './stop-ladder.ts';
@@ -30,6 +33,8 @@ export interface EngineStart extends RunnerStart, EngineListener {
   token: string;
   /** When and how the runner ends it by itself, also without an agent; never, unless given. */
   bounds?: EngineBounds;
+  /** What it may use, as far as this host can hold it to that: see `EngineProcess.unlimited`. */
+  limits?: EngineLimits;
 }
 
 /**
@@ -50,7 +55,10 @@ export async function startEngine(start: EngineStart): Promise<EngineProcess> {
     at: new Date().toISOString(),
   };
   await writeStartFile(directory.path, file);
-  const { child, stderrFrom } = await spawnRunner(start, file);
+  const { limits = {} } = start;
+  const scoped = await spawnInScope(start, file, limits);
+  const unlimited = scoped ? [] : await makeLeaves(directory.path, file.start, limits);
+  const { child, stderrFrom } = scoped ?? (await spawnRunner(start, file));
   // In this turn nobody has waited for it yet, so its pid is its own.
   const spawned = child.pid === undefined ? undefined : identityOf(child.pid);
   try {
@@ -58,11 +66,13 @@ export async function startEngine(start: EngineStart): Promise<EngineProcess> {
     const processes = { ...namedProcesses(directory.path, file), engine };
     const follower = new EngineFollower(directory, { engine, runner: spawned, stderrFrom }, start);
     child.once('exit', () => follower.poke());
-    return new EngineProcess(directory, processes, follower);
+    return new EngineProcess(directory, processes, follower, unlimited);
   } catch (error) {
     const left = namedProcesses(directory.path, file);
     const supervisors = spawned ? [...left.supervisors, spawned] : left.supervisors;
-    await new StopLadder(new Members(left.engine, token), supervisors, { graceMs: 0 }).run();
+    await new StopLadder(new Members(left.engine, token, new Leaves(directory.path)), supervisors, {
+      graceMs: 0,
+    }).run();
     throw error;
   }
 }
@@ -71,6 +81,8 @@ export class EngineProcess {
   readonly pid: number;
   /** How it ended, once nothing of it is left; rejects only where its directory cannot be read any more. */
   readonly ended: Promise<EngineEnd>;
+  /** Which of the limits that were asked for nothing holds it to; empty for one that was found again. */
+  readonly unlimited: readonly (keyof EngineLimits)[];
   readonly #directory: RunDirectory;
   readonly #members: Members;
   readonly #supervisors: readonly ProcessIdentity[];
@@ -81,10 +93,12 @@ export class EngineProcess {
     directory: RunDirectory,
     { engine, supervisors, start }: RunProcesses & { engine: ProcessIdentity },
     follower: EngineFollower,
+    unlimited: readonly (keyof EngineLimits)[] = [],
   ) {
     this.pid = engine.pid;
+    this.unlimited = unlimited;
     this.#directory = directory;
-    this.#members = new Members(engine, start.token);
+    this.#members = new Members(engine, start.token, new Leaves(directory.path));
     this.#supervisors = supervisors;
     const { promise, resolve } = Promise.withResolvers<void>();
     setImmediate(resolve);
@@ -120,7 +134,11 @@ export async function stopLeftover(directory: RunDirectory, order: StopOrder): P
   const found = await settledProcesses(directory.path);
   if (!found) return { gone: true, tookMs: 0 };
   markStopped(directory);
-  return await new StopLadder(new Members(found.engine, found.start.token), found.supervisors, order).run();
+  return await new StopLadder(
+    new Members(found.engine, found.start.token, new Leaves(directory.path)),
+    found.supervisors,
+    order,
+  ).run();
 }
 
 /** The identity of the run's engine, as its directory has it; undefined where none was started. */

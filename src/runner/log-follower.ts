@@ -3,8 +3,9 @@
  *
  * 1. Every line is given once and in order, as long as nobody else cuts the file.
  * 2. A file that has grown beyond its bound is read to its end and cut to nothing; what is appended later begins it anew,
- *    for it was opened with O_APPEND. What is written in the microsecond between the two is lost: so an engine leaves what
- *    must not be lost in a file of its own (`result.json`).
+ *    for it was opened with O_APPEND. What is written between the two is lost: microseconds, or milliseconds where a
+ *    torrent of writes holds the file's lock. So it is cut when nobody writes, or else at twice its bound; and an engine
+ *    leaves what must not be lost in a file of its own (`result.json`).
  * 3. A file whose end is to be kept has it in `<path>.old` after a cut.
  */
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeFileSync } from 'node:fs';
@@ -36,6 +37,7 @@ export class LogFollower {
   readonly #splitter: LineSplitter;
   readonly #file: number | undefined;
   #taken: number;
+  #sizeBefore = 0;
 
   constructor(following: LogFollowing) {
     this.#following = following;
@@ -44,19 +46,22 @@ export class LogFollower {
     this.#file = openIfThere(following.path);
   }
 
-  /** Takes what is there now, and cuts the file where it is too large. Not called while it runs. */
-  async take(): Promise<void> {
+  /** Takes what is there now, and cuts the file where it is too large. Not called while it runs. At the end nobody writes. */
+  async take(isAtEnd = false): Promise<void> {
     if (this.#file === undefined) return;
     const { size } = fstatSync(this.#file);
+    const isQuiet = isAtEnd || size === this.#sizeBefore;
+    this.#sizeBefore = size;
     if (size < this.#taken) this.#taken = 0; // the watcher has cut it
     if (this.#following.onLine) await this.#takeTo(this.#file, size);
     else this.#taken = size; // nobody wants what lies before
-    if (size > this.#following.bytesMax) await this.#give(this.#splitter.lines(this.#cut(this.#file, size)));
+    if (size > this.#following.bytesMax * (isQuiet ? 1 : 2))
+      await this.#give(this.#splitter.lines(this.#cut(this.#file, size)));
   }
 
   /** Takes the rest, and the last line also where it has no end. */
   async end(): Promise<void> {
-    await this.take();
+    await this.take(true);
     await this.#give(this.#splitter.rest());
     if (this.#file !== undefined) closeSync(this.#file);
   }

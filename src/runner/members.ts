@@ -6,8 +6,10 @@
  * 3. Who is in the leader's session belongs to it while that session is known to be ours: its leader lives, or one of
  *    its processes carries the token or was ours at the last look. A session's number is not given away while anybody
  *    is in it, so what was ours stays ours until it is empty; after that, a process under the same number is another's.
- * 4. The process that looks never counts.
+ * 4. Who is in the leaves of the start belongs to it, whatever else it has shed.
+ * 5. The process that looks never counts.
  */
+import type { Leaves } from './cgroup-leaves.ts';
 import { type ProcessIdentity, sendSignal } from './process-identity.ts';
 import { hasInEnvironment, type ProcessEntry, processEntries, processEntry, readBootId } from './process-table.ts';
 
@@ -17,19 +19,22 @@ export const tokenVariable = 'REEVE_RUN';
 export class Members {
   readonly #leader: ProcessIdentity | undefined;
   readonly #token: string;
+  readonly #leaves: Leaves;
   #sessionStarts: ReadonlyMap<number, string> = new Map();
 
   /** `leader` is undefined where only the token is known. */
-  constructor(leader: ProcessIdentity | undefined, token: string) {
+  constructor(leader: ProcessIdentity | undefined, token: string, leaves: Leaves) {
     const isOfThisBoot = leader?.bootId === readBootId();
     this.#leader = isOfThisBoot ? leader : undefined;
     this.#token = token;
+    this.#leaves = leaves;
   }
 
   /** Who is there now. */
   look(): ProcessEntry[] {
     const entries = processEntries().filter(entry => entry.pid !== process.pid);
-    const marked = entries.filter(entry => this.#isLeader(entry) || this.#isMarked(entry));
+    const inLeaves = this.#leaves.pids();
+    const marked = entries.filter(entry => inLeaves.has(entry.pid) || this.#isLeader(entry) || this.#isMarked(entry));
     const session = this.#leader ? entries.filter(entry => entry.session === this.#leader?.pid) : [];
     const isOurs =
       this.#isLeaderThere() ||
@@ -53,10 +58,16 @@ export class Members {
     else if (there.some(entry => this.#isLeader(entry))) sendSignal(pid, signal);
   }
 
-  /** Kills the group, and then everybody that is found. */
+  /** Kills the leaves and the group, and then everybody that is found. */
   killAll(): void {
+    this.#leaves.kill();
     this.signalGroup('SIGKILL');
     for (const entry of this.look()) sendSignal(entry.pid, 'SIGKILL');
+  }
+
+  /** Removes what the kernel kept of them, once nobody is left. */
+  forget(): void {
+    this.#leaves.remove();
   }
 
   #isMarked({ pid }: ProcessEntry): boolean {

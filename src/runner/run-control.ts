@@ -2,6 +2,7 @@
  * What a run's watcher obeys, in files that a shell can read. Each is whole and synced once its write resolves, and may
  * be written again while the engine runs; the watcher looks once a second.
  */
+import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeWhole } from './synced-file.ts';
@@ -15,6 +16,9 @@ export interface EngineBounds {
   signal?: NodeJS.Signals;
 }
 
+/** As `runner.sh` has it. */
+const graceDefaultMs = 20_000;
+
 /** Writes what is given; what is not stays as it is. */
 export async function writeBounds(directory: string, { deadlineAt, graceMs, signal }: EngineBounds): Promise<void> {
   const write = (name: string, text: string) => writeWhole(directory, name, `${text}\n`);
@@ -25,7 +29,18 @@ export async function writeBounds(directory: string, { deadlineAt, graceMs, sign
   else if (deadlineAt !== undefined) await write('deadline', String(Math.max(0, Math.ceil(deadlineAt / 1_000))));
 }
 
-/** Asks the watcher to end the engine, as it does at the deadline. */
-export async function writeCancel(directory: string): Promise<void> {
-  await writeWhole(directory, 'cancel', '');
+/** Asks the watcher to end the engine, as it does at the deadline. A full disk takes it, too. May be called twice. */
+export function writeCancel(directory: string): void {
+  try {
+    symlinkSync('.', join(directory, 'cancel'));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
+/** What the watcher's polite signal may take. */
+export function readGraceMs(directory: string): number {
+  const path = join(directory, 'grace');
+  const text = existsSync(path) ? readFileSync(path, 'utf8').trim() : '';
+  return /^\d+$/.test(text) ? Number(text) * 1_000 : graceDefaultMs;
 }

@@ -3,10 +3,11 @@
  * `engine.json` and `exit.json` by the runner. Version 1; an agent follows runners one version older or newer than its
  * own, and stops any other by the identities and the token, which no version may change.
  */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { join } from 'node:path';
+import { Leaves } from './cgroup-leaves.ts';
 import { isProcessIdentity, type ProcessIdentity } from './process-identity.ts';
 import { writeWhole } from './synced-file.ts';
 
@@ -55,10 +56,11 @@ export interface RecordedExit {
 
 /** Files of a start that the next one does not inherit; stderr stays, for whoever reads the log of the run. */
 const ofOneStart =
-  /^(run|engine|exit|start|result)\.json(\.new|\.next)?$|^(exit|cancel|deadline|grace|signal|leaves)$|^(claim|why)-|^stdout\.log/;
+  /^(run|engine|exit|start|result)\.json(\.new|\.next)?$|^(exit|cancel|deadline|grace|signal|leaves|scope)$|^(claim|why)-|^stdout\.log/;
 
 /** Makes room for a start: nothing of the last one is left. */
 export async function clearLastStart(directory: string): Promise<void> {
+  new Leaves(directory).remove();
   // What names the last start goes last.
   const names = readdirSync(directory).filter(name => ofOneStart.test(name));
   await Promise.all(names.map(name => name !== 'start.json' && rm(join(directory, name), { recursive: true })));
@@ -79,6 +81,11 @@ export async function voidStart(directory: string, { start }: StartFile): Promis
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
   }
+}
+
+/** Whether it was decided that a start happens, or does not. */
+export function isClaimed(directory: string, { start }: StartFile): boolean {
+  return existsSync(join(directory, `claim-${start}`));
 }
 
 /** Undefined where no engine was ever started, or the file is not one of ours. */

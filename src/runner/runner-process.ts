@@ -34,13 +34,18 @@ const startMsMax = 30_000;
 /** How `runner.sh` ends where it starts nothing. */
 const exitOf = { commandMissing: 127, givenUp: 75, notRecorded: 74 };
 
-/** Rejects with the failure `engine-not-started` where there is no process. */
-export async function spawnRunner(start: RunnerStart, { token, start: name }: StartFile): Promise<StartedRunner> {
+/** Rejects with the failure `engine-not-started` where there is no process. `within` becomes the runner. */
+export async function spawnRunner(
+  start: RunnerStart,
+  { token, start: name }: StartFile,
+  within: readonly string[] = [],
+): Promise<StartedRunner> {
   const { command, args, directory } = start;
   const [stdout, stderr] = [openSync(directory.stdoutPath, 'a', 0o600), openSync(directory.stderrPath, 'a', 0o600)];
   try {
     const stderrFrom = fstatSync(stderr).size;
-    const child = spawn('/bin/sh', [script, directory.path, token, name, command, ...args], {
+    const words = [...within, '/bin/sh', script, directory.path, token, name, command, ...args];
+    const child = spawn(words[0] ?? '', words.slice(1), {
       cwd: start.cwd ?? directory.path,
       env: engineEnvironment(start.env),
       detached: true,

@@ -27,6 +27,11 @@ main() {
   umask 077
   mkdir "$dir/claim-$start" 2>/dev/null || exit 75
   trap : HUP INT TERM QUIT
+  # In a scope of systemd's that is ours alone the engine's leaf lies in it.
+  if [ -e "$dir/scope" ]; then
+    leaf=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)/engine
+    mkdir "$leaf" && echo "$leaf" >"$dir/leaves"
+  fi
   boot=$(boot_id)
   pid='' since='' swept=''
   of_process $$
@@ -161,10 +166,14 @@ sweep() {
   swept=''
   if [ -r "$dir/leaves" ]; then
     while read -r leaf; do
-      [ -e "$leaf/cgroup.kill" ] && echo 1 >"$leaf/cgroup.kill"
-      while read -r each; do kill_if "$each"; done <"$leaf/cgroup.procs"
+      if [ -e "$leaf/cgroup.kill" ]; then
+        # The kernel knows them all.
+        is_populated "$leaf" || return 1
+        echo 1 >"$leaf/cgroup.kill"
+        return 0
+      fi
+      [ -r "$leaf/cgroup.procs" ] && while read -r each; do kill_if "$each"; done <"$leaf/cgroup.procs"
     done <"$dir/leaves"
-    [ -z "$swept" ] || return 0
   fi
   if is "$pid" "$since"; then kill_if "$pid"; fi
   [ -r /proc/self/stat ] || { kill -s KILL -- "-$pid" 2>/dev/null && swept=yes; [ -n "$swept" ]; return; }
@@ -180,6 +189,12 @@ sweep() {
   [ -n "$swept" ]
 }
 
+is_populated() {
+  name='' count=''
+  { while read -r name count; do [ "$name" != populated ] || break; done <"$1/cgroup.events"; } 2>/dev/null
+  [ "$name$count" = populated1 ]
+}
+
 kill_if() {
   [ "$1" -gt 1 ] && kill -s KILL "$1" 2>/dev/null && swept=yes
 }
@@ -192,7 +207,7 @@ in_session() {
 # Did the kernel kill one of the run for its memory? The leaf of version 2 says so in one file, that of version 1 in another.
 oom_killed() {
   [ -r "$dir/leaves" ] && while read -r leaf; do
-    for file in "$leaf/memory.events" "$leaf/memory.oom_control"; do
+    for file in "$leaf/memory.events" "$leaf/memory.oom_control" "${leaf%/engine}/memory.events"; do
       [ -r "$file" ] && while read -r name count; do
         [ "$name" = oom_kill ] && [ "$count" -gt 0 ] && { echo true; return; }
       done <"$file"
@@ -204,7 +219,10 @@ oom_killed() {
 # Where an engine made groups below its leaf they go first.
 remove_leaves() {
   [ -r "$dir/leaves" ] && while read -r leaf; do
-    [ ! -d "$leaf" ] || rmdir "$leaf" 2>/dev/null || find "$leaf" -depth -type d -exec rmdir {} \; 2>/dev/null
+    [ ! -d "$leaf" ] || rmdir "$leaf" 2>/dev/null || {
+      sleep 0.1
+      find "$leaf" -depth -type d -exec rmdir {} \; 2>/dev/null
+    }
   done <"$dir/leaves"
 }
 

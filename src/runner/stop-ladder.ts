@@ -77,7 +77,10 @@ export class StopLadder {
     for (;;) {
       const left = this.#supervisors.filter(isAlive);
       const forMs = performance.now() - began;
-      if (left.length === 0) return { gone: true, tookMs: this.#tookMs() };
+      if (left.length === 0) {
+        this.#members.forget();
+        return { gone: true, tookMs: this.#tookMs() };
+      }
       if (forMs > 2 * supervisorMs) return this.#left(left);
       // One that was stopped ends when it is continued.
       for (const each of left) signalProcess(each, forMs > supervisorMs ? 'SIGKILL' : 'SIGCONT');

@@ -90,3 +90,55 @@ test('what ends without a result is a transient failure that says how', async ()
   await runs.forget('d');
   expect(existsSync(join(directory, 'data', 'runs', 'd'))).toBe(false);
 });
+
+/** What an agent that comes next has: the same directory, and nothing else. */
+const successor = () => new EngineRuns({ data: join(directory, 'data'), onProgress: (_, id) => told.push(id) });
+
+async function running(id: string, key: string) {
+  const leaves = new AbortController();
+  void runs.run<'backup'>(id, key, job(id), leaves.signal).catch(() => undefined);
+  for (;;) {
+    const [process] = processesOf(key);
+    if (process) return process;
+    await new Promise(resolve => setImmediate(resolve));
+  }
+}
+
+test('a successor that is asked under the same key follows the same process to its result', async () => {
+  const { pid } = await running('e', 'e:1');
+  const next = successor();
+  const result = next.run<'backup'>('e', 'e:1', job('e'), nobody);
+  await new Promise(resolve => setTimeout(resolve, 50));
+  expect(processesOf('e:1').every(process => process.pid === pid)).toBe(true);
+  expect(await result).toMatchObject({ task: 'backup', outcome: 'completed' });
+  // The end was taken, so what is asked again is done again.
+  expect(await next.run<'backup'>('e', 'e:1', job('e'), nobody)).toMatchObject({ outcome: 'completed' });
+});
+
+test('a successor finds what runs, what ended and what is gone, and takes an end once it is asked for it', async () => {
+  expect(await successor().reattach('f', 'backup')).toBe('gone');
+  await running('f', 'f:1');
+  const next = successor();
+  expect(await next.reattach('f', 'backup')).toBe('alive');
+  while (processesOf('f:1').length > 0) await new Promise(resolve => setTimeout(resolve, 10));
+  const last = successor();
+  expect(await last.reattach('f', 'backup')).toBe('ended');
+  expect(await last.run<'backup'>('f', 'f:1', job('f'), nobody)).toMatchObject({ outcome: 'completed' });
+});
+
+test('what a successor stopped is gone, and so is what was left of a run that is over', async () => {
+  await running('g', 'g:1');
+  const next = successor();
+  await next.stopLeft('g');
+  expect(processesOf('g:1')).toEqual([]);
+  expect(await next.reattach('g', 'backup')).toBe('gone');
+  await next.stopLeft('nothing');
+});
+
+test('an agent that ends kills every engine but those that go on without it', async () => {
+  await running('h', 'h:1');
+  await running('i', 'i:1');
+  await runs.killAll(id => id === 'h');
+  expect(processesOf('h:1')).not.toEqual([]);
+  expect(processesOf('i:1')).toEqual([]);
+});

@@ -158,11 +158,12 @@ test('a line without end is cut, and the next one is whole', async () => {
   expect(run.lines.map(line => line.length)).toEqual([1_000, 4]);
 });
 
-test('a torrent on stderr stays within its bound, and its end is kept', async () => {
-  const script = 'for (let i = 0; i < 1e5; i++) require("fs").writeSync(2, "error " + i + "\\n")';
+test('a torrent on stderr stays within its bound, and what is said after it is kept', async () => {
+  const torrent = 'for (let i = 0; i < 1e5; i++) require("fs").writeSync(2, "error " + i + "\\n");';
+  const script = `${torrent} setTimeout(() => console.error("error 100000"), 200)`;
   const engine = await run.start(script, { stderrBytesMax: 20_000 });
   expect((await engine.ended).code).toBe(0);
-  await eventually('the last line is kept', async () => (await run.directory.stderrTail(20)).endsWith('error 99999'));
+  await eventually('the last line is kept', async () => (await run.directory.stderrTail(20)).endsWith('error 100000'));
   expect((await stat(run.directory.stderrPath)).size).toBeLessThanOrEqual(20_000);
   expect((await stat(`${run.directory.stderrPath}.old`)).size).toBeLessThanOrEqual(20_000);
 });

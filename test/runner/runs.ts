@@ -1,8 +1,9 @@
 /** A run's directory in a temporary place, and the engine processes that a test starts in it. */
 import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import {
   type EngineBounds,
   type EngineProcess,
@@ -80,5 +81,17 @@ export class TestRun {
     for (const pid of left) process.kill(pid, 'SIGKILL');
     await rm(this.data, { recursive: true, force: true });
     if (left.length > 0) throw new Error(`the run left processes: ${left.join(', ')}`);
+  }
+}
+
+/** Takes a run out of its control groups, so that it is as on a host that has none. */
+export function dissolveLeaves(directory: RunDirectory): void {
+  const file = join(directory.path, 'leaves');
+  const leaves = existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean) : [];
+  rmSync(file, { force: true });
+  for (const leaf of leaves) {
+    const pids = readFileSync(join(leaf, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean);
+    for (const pid of pids) writeFileSync(join(dirname(leaf), 'cgroup.procs'), pid);
+    rmdirSync(leaf);
   }
 }

@@ -9,7 +9,7 @@ import { writeBounds, writeCancel } from '../../src/runner/run-control.ts';
 import { RunDirectory } from '../../src/runner/run-directory.ts';
 import { readExit } from '../../src/runner/run-files.ts';
 import { eventually } from '../support/eventually.ts';
-import { TestRun } from './runs.ts';
+import { dissolveLeaves, TestRun } from './runs.ts';
 
 let run: TestRun;
 
@@ -33,18 +33,27 @@ const nothingLeft = () =>
   eventually('no process of the run is left', () => run.processes().length === 0 || undefined, 20_000);
 const exitFile = (directory: RunDirectory) => JSON.parse(readFileSync(join(directory.path, 'exit.json'), 'utf8'));
 
-test('at its deadline and its grace an engine that ignores TERM is killed with all that it started', async () => {
-  const pidFile = join(run.data, 'child');
-  const bounds = { deadlineAt: inSeconds(2), graceMs: 1_000 };
-  const { engine, directory } = await run.startAndKill(`${deaf} ${child(pidFile)} ${stays}`, bounds);
-  const grandchild = identityOf(Number(readFileSync(pidFile, 'utf8')));
-  expect(grandchild && isAlive(grandchild)).toBe(true);
-  await nothingLeft();
-  expect(Date.now()).toBeGreaterThanOrEqual(bounds.deadlineAt + 900);
-  expect(isAlive(engine)).toBe(false);
-  expect(grandchild && isAlive(grandchild)).toBe(false);
-  expect(exitFile(directory)).toEqual({ status: 137, why: 'deadline', oomKilled: false });
-});
+const worlds: [where: string, prepare: (directory: RunDirectory) => void][] = [
+  ['as it is', () => undefined],
+  ['without control groups', dissolveLeaves],
+];
+
+test.each(worlds)(
+  '%s: at its deadline and its grace an engine that ignores TERM is killed with all that it started',
+  async (_, prepare) => {
+    const pidFile = join(run.data, 'child');
+    const bounds = { deadlineAt: inSeconds(2), graceMs: 1_000 };
+    const { engine, directory } = await run.startAndKill(`${deaf} ${child(pidFile)} ${stays}`, bounds);
+    prepare(directory);
+    const grandchild = identityOf(Number(readFileSync(pidFile, 'utf8')));
+    expect(grandchild && isAlive(grandchild)).toBe(true);
+    await nothingLeft();
+    expect(Date.now()).toBeGreaterThanOrEqual(bounds.deadlineAt + 900);
+    expect(isAlive(engine)).toBe(false);
+    expect(grandchild && isAlive(grandchild)).toBe(false);
+    expect(exitFile(directory)).toEqual({ status: 137, why: 'deadline', oomKilled: false });
+  },
+);
 
 test('a polite engine ends at its deadline with a status of its own, also while it is stopped', async () => {
   const polite = 'process.on("SIGINT", () => process.exit(9));';
@@ -60,15 +69,16 @@ test('a cancel in its directory ends it, and a deadline may be moved while it ru
   await writeBounds(directory.path, { deadlineAt: inSeconds(3_600) });
   await new Promise(resolve => setTimeout(resolve, 3_500));
   expect(isAlive(engine)).toBe(true);
-  await writeCancel(directory.path);
+  writeCancel(directory.path);
   await nothingLeft();
   expect(exitFile(directory)).toEqual({ status: 143, why: 'cancel', oomKilled: false });
 });
 
-test('an engine that exits and leaves a child leaves nothing', async () => {
+test.each(worlds)('%s: an engine that exits and leaves a child leaves nothing', async (_, prepare) => {
   const pidFile = join(run.data, 'child');
   const script = `${child(pidFile)} console.log("ready"); setTimeout(() => process.exit(0), 1000)`;
   const { directory } = await run.startAndKill(script);
+  prepare(directory);
   const left = identityOf(Number(readFileSync(pidFile, 'utf8')));
   await nothingLeft();
   expect(left && isAlive(left)).toBe(false);
@@ -94,16 +104,28 @@ test('its logs are bounded though nobody follows them', async () => {
   expect(await directory.stderrTail(4)).toBe('last');
 });
 
-test('where somebody kills the runner the watcher still keeps to the deadline, and ends', async () => {
-  const pidFile = join(run.data, 'child');
-  const bounds = { deadlineAt: inSeconds(2), graceMs: 0 };
-  const { directory } = await run.startAndKill(`${deaf} ${child(pidFile)} ${stays}`, bounds);
-  const { runner } = JSON.parse(readFileSync(join(directory.path, 'run.json'), 'utf8'));
-  const grandchild = identityOf(Number(readFileSync(pidFile, 'utf8')));
-  process.kill(runner.pid, 'SIGKILL');
-  await nothingLeft();
-  expect(grandchild && isAlive(grandchild)).toBe(false);
-  expect(readExit(directory.path)).toBeUndefined();
+test.each(worlds)(
+  '%s: where somebody kills the runner the watcher keeps to the deadline, and ends',
+  async (_, prepare) => {
+    const pidFile = join(run.data, 'child');
+    const bounds = { deadlineAt: inSeconds(2), graceMs: 0 };
+    const { directory } = await run.startAndKill(`${deaf} ${child(pidFile)} ${stays}`, bounds);
+    prepare(directory);
+    const { runner } = JSON.parse(readFileSync(join(directory.path, 'run.json'), 'utf8'));
+    const grandchild = identityOf(Number(readFileSync(pidFile, 'utf8')));
+    process.kill(runner.pid, 'SIGKILL');
+    await nothingLeft();
+    expect(grandchild && isAlive(grandchild)).toBe(false);
+    expect(readExit(directory.path)).toBeUndefined();
+  },
+);
+
+test('without control groups a grandchild that kept its session but not its environment is killed, too', async () => {
+  const script = 'env -i sleep 60 & echo $!; echo ready; exec sleep 1';
+  const engine = await run.startCommand(['sh', '-c', script]);
+  dissolveLeaves(run.directory);
+  expect(await engine.ended).toMatchObject({ code: 0 });
+  expect(identityOf(Number(run.lines[0]))).toBeUndefined();
 });
 
 test('signals to the group of the engine do not reach its runner', async () => {
