@@ -117,7 +117,7 @@ export class Agent {
       agent: config.name,
       definitions: runDefinitions(this.parts),
       beforeAdoption: record => this.#holdTurn(record.context as unknown as RunContext),
-      onOver: ({ id }) => void engineRuns.stopLeft(id),
+      onOver: ({ id }) => void this.parts.engineRuns.stopLeft(id),
       onEscalated: error => this.#escalated(error),
     });
     this.ended = new Promise(resolve => {

@@ -3,6 +3,7 @@ import type { Fact, Observer } from '../core/observer.ts';
 import type { AgentConfig } from '../domain/agent-config.ts';
 import { turnLimitsOf } from '../domain/turn.ts';
 import { publishProgress } from '../nats/progress.ts';
+import type { EngineLimits } from '../runner/cgroup-leaves.ts';
 import type { Host } from '../runtime/host.ts';
 import { Runtime } from '../runtime/runtime.ts';
 import type { SystemClock } from '../runtime/system-clock.ts';
@@ -54,6 +55,8 @@ export function composeParts({ config, version, cluster, clock, observe, now }: 
     data: config.data,
     onProgress: (kind, id, progress) => tellProgress(kind, id, progress),
     onReattached: (kind, id, found) => observe({ fact: 'engine.reattached', kind, id, found, at: now() }),
+    onUnlimited: (kind, id, limits) => observe({ fact: 'engine.unlimited', kind, id, limits, at: now() }),
+    limits: limitsOf(config),
   });
   return {
     config,
@@ -73,5 +76,13 @@ export function composeParts({ config, version, cluster, clock, observe, now }: 
     pings: new Pings({ pings: config.pings, observe, now }),
     ask: (kind, id, command, withinMs) => correspondence.ask(kind, id, command, withinMs),
     tellProgress,
+  };
+}
+
+function limitsOf({ limits }: AgentConfig): EngineLimits {
+  const { memoryBytesPerRun, cpusPerRun } = limits;
+  return {
+    ...(memoryBytesPerRun !== null && { memoryBytes: memoryBytesPerRun }),
+    ...(cpusPerRun !== null && { cpus: cpusPerRun }),
   };
 }

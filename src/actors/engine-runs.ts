@@ -12,6 +12,7 @@ import type { Progress, RunKind } from '../domain/run.ts';
 import type { EngineStep } from '../engines/engine.ts';
 import { endedByRunner, leftNoWord, permanent } from '../engines/failures.ts';
 import { type Attached, attachEngine, lastToken } from '../runner/attach.ts';
+import type { EngineLimits } from '../runner/cgroup-leaves.ts';
 import {
   type EngineBounds,
   type EngineEnd,
@@ -31,6 +32,10 @@ export interface EngineRunsOptions {
   onProgress: (kind: RunKind, id: string, progress: Progress) => void;
   /** Told what an agent that came back found of an engine that it had left. */
   onReattached?: (kind: RunKind, id: string, found: Attached['found']) => void;
+  /** What each engine may use. */
+  limits?: EngineLimits;
+  /** Told which of the limits nothing holds an engine to. */
+  onUnlimited?: (kind: RunKind, id: string, limits: readonly string[]) => void;
 }
 
 /** What is followed of a run. */
@@ -226,7 +231,9 @@ export class EngineRuns {
     if (user !== undefined)
       throw permanent('engine-failed', `this version cannot start an engine as the user ${user}`, 'leave out `user`');
     const listener = this.#listenerOf(id, step);
-    const process = await startEngine({ command, args, directory, token: key, env, bounds, ...listener });
+    const { limits = {}, onUnlimited } = this.#options;
+    const process = await startEngine({ command, args, directory, token: key, env, bounds, limits, ...listener });
+    if (process.unlimited.length > 0) onUnlimited?.(run.kind, id, process.unlimited);
     return this.#follow(run, step, process);
   }
 

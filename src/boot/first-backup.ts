@@ -63,6 +63,8 @@ async function putPlan({ client, agent, source, options, say }: Omit<FirstBackup
       name,
       engine: { type: 'files', path: source.path, ...(source.exclude.length > 0 && { exclude: source.exclude }) },
       repository: { path: repository },
+      // Whoever ends `up` by Ctrl-C ends all of it.
+      onDrain: 'suspend',
       // On a server of its own there is no other agent, and this one's name may change with the host's.
       ...(options.nats !== undefined && { placement: { agent } }),
       ...(process.getuid?.() !== 0 && { tolerate: { unreadable: 'any' as const } }),

@@ -111,6 +111,12 @@ export interface PingFailed extends OfActor {
   message: string;
 }
 
+/** An engine was started without limits of the agent's file that nothing on its host could hold it to. */
+export interface EngineUnlimited extends OfActor {
+  fact: 'engine.unlimited';
+  limits: readonly string[];
+}
+
 export interface NatsAway extends Dated {
   fact: 'nats.away';
   message: string;
@@ -198,6 +204,7 @@ export type Fact =
   | MailPoisoned
   | EffectUnsettled
   | EngineReattached
+  | EngineUnlimited
   | HookFailed
   | RunSlow
   | PingFailed

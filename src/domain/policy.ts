@@ -32,10 +32,10 @@ export interface RunPolicy {
 }
 
 /**
- * The policy of a plan. Fields that a plan leaves out take the documented defaults; `canSuspend` says whether its engine
- * goes on where it was stopped, on which the default of `onDrain` depends.
+ * The policy of a plan. Fields that a plan leaves out take the documented defaults; that of `onDrain` depends on the
+ * agent's place and on the engine.
  */
-export function policyOf(plan: Plan, canSuspend = true): RunPolicy {
+export function policyOf(plan: Plan, onDrainDefault: OnDrain = 'suspend'): RunPolicy {
   const deadlinesMs: RunPolicy['deadlinesMs'] = {};
   for (const name of Object.keys(deadlineDefaults) as DeadlineName[]) {
     const text = plan.deadlines?.[name] ?? deadlineDefaults[name];
@@ -44,7 +44,7 @@ export function policyOf(plan: Plan, canSuspend = true): RunPolicy {
   const [least = '10s', most = '5m'] = (plan.retry?.backoff ?? '10s..5m').split('..');
   return {
     deadlinesMs,
-    onDrain: plan.onDrain ?? (canSuspend ? 'suspend' : 'finish'),
+    onDrain: plan.onDrain ?? onDrainDefault,
     ifRunning: plan.ifRunning ?? 'queue',
     attemptsMax: plan.retry?.attempts ?? 3,
     backoff: { minMs: durationMs(least), maxMs: durationMs(most) },

@@ -19,11 +19,11 @@ export const tokenVariable = 'REEVE_RUN';
 export class Members {
   readonly #leader: ProcessIdentity | undefined;
   readonly #token: string;
-  readonly #leaves: Leaves;
+  readonly #leaves: Leaves | undefined;
   #sessionStarts: ReadonlyMap<number, string> = new Map();
 
-  /** `leader` is undefined where only the token is known. */
-  constructor(leader: ProcessIdentity | undefined, token: string, leaves: Leaves) {
+  /** `leader` is undefined where only the token is known, and `leaves` for what runs in none. */
+  constructor(leader: ProcessIdentity | undefined, token: string, leaves?: Leaves) {
     const isOfThisBoot = leader?.bootId === readBootId();
     this.#leader = isOfThisBoot ? leader : undefined;
     this.#token = token;
@@ -33,7 +33,7 @@ export class Members {
   /** Who is there now. */
   look(): ProcessEntry[] {
     const entries = processEntries().filter(entry => entry.pid !== process.pid);
-    const inLeaves = this.#leaves.pids();
+    const inLeaves = this.#leaves?.pids() ?? new Set<number>();
     const marked = entries.filter(entry => inLeaves.has(entry.pid) || this.#isLeader(entry) || this.#isMarked(entry));
     const session = this.#leader ? entries.filter(entry => entry.session === this.#leader?.pid) : [];
     const isOurs =
@@ -60,14 +60,14 @@ export class Members {
 
   /** Kills the leaves and the group, and then everybody that is found. */
   killAll(): void {
-    this.#leaves.kill();
+    this.#leaves?.kill();
     this.signalGroup('SIGKILL');
     for (const entry of this.look()) sendSignal(entry.pid, 'SIGKILL');
   }
 
   /** Removes what the kernel kept of them, once nobody is left. */
   forget(): void {
-    this.#leaves.remove();
+    this.#leaves?.remove();
   }
 
   #isMarked({ pid }: ProcessEntry): boolean {

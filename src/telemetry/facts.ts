@@ -108,6 +108,11 @@ export const facts: { [Name in FactName]: FactEntry<Name> } = {
     message: 'ping was given up',
     fields: { ...actor, ping: "its name in the agent's file", message: 'what the last try met' },
   },
+  'engine.unlimited': {
+    level: 'warn',
+    message: 'engine runs without its limits',
+    fields: { ...actor, limits: 'those that no control group of this host could hold it to: memoryBytes, cpus' },
+  },
   'nats.away': { level: 'error', message: 'NATS is away', fields: { message: 'what the connection said' } },
   'nats.back': { level: 'info', message: 'NATS is back', fields: { awayMs: 'how long it was away' } },
   'journal.replayed': {

@@ -42,9 +42,14 @@ function job(run: string): JobOf<'backup'> {
 }
 
 /** One backup of the source, as a run asks for it. */
-async function backUp(id: string, key: string, signal: AbortSignal): Promise<EngineResultOf<'backup'>> {
+async function backUp(id: string, key: string, signal: AbortSignal, by = runs): Promise<EngineResultOf<'backup'>> {
   const step = jobStep({ directory: await runs.directory(id) }, job(id), (result: EngineResultOf<'backup'>) => result);
-  return await runs.run({ id, kind: 'backup', key }, step, signal);
+  return await by.run({ id, kind: 'backup', key }, step, signal);
+}
+
+async function reattach(id: string, key: string, by: EngineRuns) {
+  const step = jobStep({ directory: await by.directory(id) }, job(id), () => undefined);
+  return await by.reattach({ id, kind: 'backup', key }, step);
 }
 
 const nobody = new AbortController().signal;
@@ -96,7 +101,7 @@ const successor = () => new EngineRuns({ data: join(directory, 'data'), onProgre
 
 async function running(id: string, key: string) {
   const leaves = new AbortController();
-  void runs.run<'backup'>(id, key, job(id), leaves.signal).catch(() => undefined);
+  void backUp(id, key, leaves.signal).catch(() => undefined);
   for (;;) {
     const [process] = processesOf(key);
     if (process) return process;
@@ -107,23 +112,23 @@ async function running(id: string, key: string) {
 test('a successor that is asked under the same key follows the same process to its result', async () => {
   const { pid } = await running('e', 'e:1');
   const next = successor();
-  const result = next.run<'backup'>('e', 'e:1', job('e'), nobody);
+  const result = backUp('e', 'e:1', nobody, next);
   await new Promise(resolve => setTimeout(resolve, 50));
   expect(processesOf('e:1').every(process => process.pid === pid)).toBe(true);
   expect(await result).toMatchObject({ task: 'backup', outcome: 'completed' });
   // The end was taken, so what is asked again is done again.
-  expect(await next.run<'backup'>('e', 'e:1', job('e'), nobody)).toMatchObject({ outcome: 'completed' });
+  expect(await backUp('e', 'e:1', nobody, next)).toMatchObject({ outcome: 'completed' });
 });
 
 test('a successor finds what runs, what ended and what is gone, and takes an end once it is asked for it', async () => {
-  expect(await successor().reattach('f', 'backup')).toBe('gone');
+  expect(await reattach('f', 'f:1', successor())).toBe('gone');
   await running('f', 'f:1');
   const next = successor();
-  expect(await next.reattach('f', 'backup')).toBe('alive');
+  expect(await reattach('f', 'f:1', next)).toBe('alive');
   while (processesOf('f:1').length > 0) await new Promise(resolve => setTimeout(resolve, 10));
   const last = successor();
-  expect(await last.reattach('f', 'backup')).toBe('ended');
-  expect(await last.run<'backup'>('f', 'f:1', job('f'), nobody)).toMatchObject({ outcome: 'completed' });
+  expect(await reattach('f', 'f:1', last)).toBe('ended');
+  expect(await backUp('f', 'f:1', nobody, last)).toMatchObject({ outcome: 'completed' });
 });
 
 test('what a successor stopped is gone, and so is what was left of a run that is over', async () => {
@@ -131,14 +136,15 @@ test('what a successor stopped is gone, and so is what was left of a run that is
   const next = successor();
   await next.stopLeft('g');
   expect(processesOf('g:1')).toEqual([]);
-  expect(await next.reattach('g', 'backup')).toBe('gone');
+  expect(await reattach('g', 'g:1', next)).toBe('gone');
   await next.stopLeft('nothing');
 });
 
 test('an agent that ends kills every engine but those that go on without it', async () => {
   await running('h', 'h:1');
   await running('i', 'i:1');
-  await runs.killAll(id => id === 'h');
+  runs.letGo('h');
+  await runs.killAll();
   expect(processesOf('h:1')).not.toEqual([]);
   expect(processesOf('i:1')).toEqual([]);
 });

@@ -94,6 +94,6 @@ test('onDrain suspend is refused for an engine that cannot go on, with what it c
   );
   for (const onDrain of ['finish', 'cancel', undefined] as const)
     expect(() => refuseSuspend({ ...plan, onDrain })).not.toThrow();
-  expect(policyOf(plan, false).onDrain).toBe('finish');
+  expect(policyOf(plan, 'finish').onDrain).toBe('finish');
   expect(policyOf(plan).onDrain).toBe('suspend');
 });

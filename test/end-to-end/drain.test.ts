@@ -109,15 +109,44 @@ describe('a plan whose onDrain is', () => {
     expect(await world.catalogued()).toEqual([id]);
   });
 
-  test('detach is refused, with the reason and what to use instead', async () => {
-    await world.runAgent();
-    const engine = { type: 'files', path: world.source };
-    const plan = { name: 'docs', engine, repository: { path: world.repository }, onDrain: 'detach' };
-    const { code, message, hint } = await world.refusal('plan.put', plan);
-    expect(code).toBe('invalid');
-    expect(message).toContain('an engine process ends with its agent');
-    expect(hint).toContain('suspend');
-    expect((await world.ask('plan.list')).plans).toEqual([]);
+  test('detach has its engine run on, and the next agent follows the same process to its end', async () => {
+    world.fill(10, 1_000_000);
+    const agent = await world.runAgent({ env: { REEVE_FAILPOINTS: 'frame.before-write=stop@5' } });
+    await world.plan('docs', { onDrain: 'detach' });
+    const id = await world.start('docs');
+    const { pid } = await world.stoppedEngine();
+    const { actors } = await world.ask('agent.drain', { agent: agent.name, dryRun: true });
+    expect(actors).toEqual([{ kind: 'backup', id, would: 'detach', takesMs: 0 }]);
+    expect((await agent.terminate()).status).toBe(0);
+    expect(world.engines().map(engine => engine.pid)).toContain(pid);
+
+    const next = await world.runAgent();
+    await next.told('engine.reattached', ({ found }) => found === 'alive');
+    expect(world.engines().map(engine => engine.pid)).toContain(pid);
+    process.kill(pid, 'SIGCONT');
+    expect(await world.ending(id)).toMatchObject({ state: 'completed', context: { attempt: 1, resumes: 0 } });
+    const states = statesOf(await world.history(id));
+    expect(states).toEqual(expect.arrayContaining(['detached', 'reattaching']));
+    expect(states.slice(states.indexOf('detached'), states.indexOf('detached') + 3)).toEqual([
+      'detached',
+      'reattaching',
+      'transferring',
+    ]);
+    expect(await world.catalogued()).toEqual([id]);
+  });
+
+  test('detach takes the end of an engine that ended while nobody was there', async () => {
+    world.fill(10, 1_000_000);
+    const agent = await world.runAgent({ env: { REEVE_FAILPOINTS: 'frame.before-write=stop@5' } });
+    await world.plan('docs', { onDrain: 'detach' });
+    const id = await world.start('docs');
+    const { pid } = await world.stoppedEngine();
+    expect((await agent.terminate()).status).toBe(0);
+    process.kill(pid, 'SIGCONT');
+    await eventually('the engine has ended', () => world.engines().length === 0);
+    const next = await world.runAgent();
+    await next.told('engine.reattached', ({ found }) => found === 'ended');
+    expect(await world.ending(id)).toMatchObject({ state: 'completed', context: { attempt: 1, resumes: 0 } });
   });
 });
 

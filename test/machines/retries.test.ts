@@ -33,7 +33,7 @@ function failure(kind: 'transient' | 'permanent', code: string, retryAfterMs?: n
 }
 
 describe.each(effects)('a failure of %s', (effect, way) => {
-  test.each(reasons.filter(code => !code.startsWith('deadline-')))(
+  test.each(reasons.filter(code => !code.startsWith('deadline-') && code !== 'user-cancelled'))(
     '%s is tried again where it is transient, as long as attempts are left, and never where it is permanent',
     code => {
       const once = [...way, run.failed(effect, failure('transient', code))];
@@ -46,6 +46,11 @@ describe.each(effects)('a failure of %s', (effect, way) => {
   test('that is a deadline of a call ends as timed out, whatever its kind', () => {
     for (const kind of ['transient', 'permanent'] as const)
       expect(pathOf(taken([...way, run.failed(effect, failure(kind, 'deadline-other'))]))).toBe('timing-out');
+  });
+
+  test('that says it was cancelled on its host is a cancel', () => {
+    for (const kind of ['transient', 'permanent'] as const)
+      expect(pathOf(taken([...way, run.failed(effect, failure(kind, 'user-cancelled'))]))).toBe('cancelling');
   });
 
   test('waits at least as long as the other side asked, and no longer than it must when it did not', () => {

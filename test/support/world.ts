@@ -116,7 +116,8 @@ export class World {
   /** Puts a plan of the source; `more` is laid over it. */
   async plan(name: string, more: object = {}): Promise<Answer> {
     const engine = { type: 'files', path: this.source };
-    return await this.ask('plan.put', { name, engine, repository: { path: this.repository }, ...more });
+    const said = { name, engine, repository: { path: this.repository }, onDrain: 'suspend', ...more };
+    return await this.ask('plan.put', said);
   }
 
   /** Starts a backup and resolves with its id. */

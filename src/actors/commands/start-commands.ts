@@ -18,9 +18,9 @@ import { type AnyCommand, command } from '../../nats/command-service.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { OneAtATime } from '../one-at-a-time.ts';
 import { checkReached, checkRepository } from '../places.ts';
-import { canSuspend } from '../plan-refusals.ts';
 import { agentsThatLive, answerPlaced } from '../responsibility.ts';
 import { type OfferedKind, offeredKinds } from '../run-definitions.ts';
+import { runPolicyOf } from '../run-policy.ts';
 import { idText, planOf, planOrBackups } from './lookups.ts';
 import { recordsOf } from './records.ts';
 
@@ -210,7 +210,7 @@ async function startRun(
     agent: parts.config.name,
     document: plan,
     planRevision: revision,
-    policy: policyOf(plan, canSuspend(plan, parts.config)),
+    policy: runPolicyOf(plan, parts.config),
     restore,
     rescan,
   };
