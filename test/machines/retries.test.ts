@@ -33,7 +33,7 @@ function failure(kind: 'transient' | 'permanent', code: string, retryAfterMs?: n
 }
 
 describe.each(effects)('a failure of %s', (effect, way) => {
-  test.each(reasons.filter(code => !code.startsWith('deadline-')))(
+  test.each(reasons.filter(code => !code.startsWith('deadline-') && code !== 'user-cancelled'))(
     '%s is tried again where it is transient, as long as attempts are left, and never where it is permanent',
     code => {
       const once = [...way, run.failed(effect, failure('transient', code))];
