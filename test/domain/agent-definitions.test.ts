@@ -14,7 +14,9 @@ const definitions = definitionsOf(
         vm: { type: 'vmbackup', url: 'fs:///backup/vm' },
       },
       credentials: { vm: { basicAuthFile: '/etc/reeve/vm.auth' } },
-      exec: { 'ldap-dump': { backup: ['/usr/local/bin/ldap-dump', '{base}'], params: { base: '[a-z=,]+|a' } } },
+      exec: {
+        'ldap-dump': { backup: ['/usr/local/bin/ldap-dump', '{base}', '{output}'], params: { base: '[a-z=,]+|a' } },
+      },
       hooks: { quiesce: { run: ['/usr/local/bin/quiesce'] } },
     }),
   ),
