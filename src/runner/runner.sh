@@ -23,6 +23,9 @@ main() {
   dir=$1 token=$2 start=$3
   shift 3
   runnable "$1" || exit 127
+  # What this script calls may not be on the engine's PATH.
+  engine_path=${PATH-}
+  PATH=${PATH:+$PATH:}/usr/bin:/bin:/usr/sbin:/sbin
   mask=$(umask)
   umask 077
   mkdir "$dir/claim-$start" 2>/dev/null || exit 75
@@ -67,9 +70,11 @@ engine() {
   umask "$mask"
   unset PWD OLDPWD SHLVL
   export REEVE_RUN="$token"
-  command -v setsid >/dev/null && exec setsid "$@"
+  setsid=$(command -v setsid) perl=$(command -v perl)
+  PATH=$engine_path
+  [ -n "$setsid" ] && exec "$setsid" "$@"
   # macOS has no setsid(1).
-  command -v perl >/dev/null && exec perl -MPOSIX -e 'POSIX::setsid(); exec { $ARGV[0] } @ARGV; exit 127' "$@"
+  [ -n "$perl" ] && exec "$perl" -MPOSIX -e 'POSIX::setsid(); exec { $ARGV[0] } @ARGV; exit 127' "$@"
   exec "$@"
 }
 
