@@ -7,7 +7,6 @@
  * 3. An end that this agent has taken is not taken again: what is asked again after it is done again.
  * 4. What an engine leaves running when it exits is killed before anybody hears of its end.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Progress, RunKind } from '../domain/run.ts';
 import type { EngineStep } from '../engines/engine.ts';
 import { endedByRunner, leftNoWord, permanent } from '../engines/failures.ts';
@@ -24,6 +23,7 @@ import {
   stopLeftover,
 } from '../runner/engine-process.ts';
 import { RunDirectory } from '../runner/run-directory.ts';
+import { EngineProgress } from './engine-progress.ts';
 
 export interface EngineRunsOptions {
   /** The agent's data directory. */
@@ -48,9 +48,7 @@ interface EngineRun extends Followed {
   kind: RunKind;
   key: string;
   process: EngineProcess;
-  progress: Progress | undefined;
-  /** When bytes were last seen to advance (monotonic, ms). */
-  advancedAt: number;
+  progress: EngineProgress;
   /** It goes on without this agent. */
   isLetGo: boolean;
 }
@@ -73,8 +71,6 @@ const leftoverGraceMs = 5_000;
 const killAllMs = 1_000;
 /** How much of its stderr a step's outcome is told. */
 const tailBytes = 4_096;
-/** The shortest time between two looks at how far an engine is that does not say so itself. */
-const measureEveryMs = 1_000;
 
 export class EngineRuns {
   readonly #options: EngineRunsOptions;
@@ -89,13 +85,12 @@ export class EngineRuns {
 
   /** How far a run is, while its process lives. */
   progressOf(id: string): Progress | undefined {
-    return this.#runs.get(id)?.progress;
+    return this.#runs.get(id)?.progress.latest;
   }
 
   /** How long no byte of a run advanced, in milliseconds. */
   stalledMs(id: string): number {
-    const run = this.#runs.get(id);
-    return run ? performance.now() - run.advancedAt : 0;
+    return this.#runs.get(id)?.progress.stalledMs ?? 0;
   }
 
   /** The end of what a run's engine said on its standard error; empty where it said nothing, or the run is cleaned up. */
@@ -211,10 +206,11 @@ export class EngineRuns {
     run: RunOfEngine,
     step: EngineStep<unknown>,
   ): Promise<{ found: Attached['found']; followed?: Followed }> {
-    const attached = await attachEngine(this.#directoryOf(run.id), this.#listenerOf(run.id, step));
+    const progress = this.#progressOf(run);
+    const attached = await attachEngine(this.#directoryOf(run.id), listenerOf(step, progress));
     const { found } = attached;
     this.#options.onReattached?.(run.kind, run.id, found);
-    if (found === 'alive') return { found, followed: this.#follow(run, step, attached.process) };
+    if (found === 'alive') return { found, followed: this.#follow(run, step, attached.process, progress) };
     if (found !== 'ended') return { found };
     const outcome = this.#outcome(run, step, attached.end);
     outcome.catch(() => undefined); // whoever follows hears of it
@@ -222,7 +218,7 @@ export class EngineRuns {
   }
 
   async #start(run: RunOfEngine, step: EngineStep<unknown>, signal: AbortSignal): Promise<Followed> {
-    const { id, key, bounds = {} } = run;
+    const { id, kind, key, bounds = {} } = run;
     await this.#stopNow(id, { graceMs: leftoverGraceMs }); // invariant 1
     signal.throwIfAborted();
     const directory = await this.directory(id);
@@ -230,41 +226,37 @@ export class EngineRuns {
     signal.throwIfAborted();
     if (user !== undefined)
       throw permanent('engine-failed', `this version cannot start an engine as the user ${user}`, 'leave out `user`');
-    const listener = this.#listenerOf(id, step);
     const { limits = {}, onUnlimited } = this.#options;
+    const progress = this.#progressOf(run);
+    const listener = listenerOf(step, progress);
     const process = await startEngine({ command, args, directory, token: key, env, bounds, limits, ...listener });
-    if (process.unlimited.length > 0) onUnlimited?.(run.kind, id, process.unlimited);
-    return this.#follow(run, step, process);
+    if (process.unlimited.length > 0) onUnlimited?.(kind, id, process.unlimited);
+    return this.#follow(run, step, process, progress);
   }
 
-  #listenerOf(id: string, step: EngineStep<unknown>): EngineListener {
-    return {
-      onLine: line => this.#hear(id, step.hear?.(line)),
-      ...(step.hearError && { onStderrLine: (line: string) => this.#hear(id, step.hearError?.(line)) }),
-    };
+  #progressOf({ id, kind }: RunOfEngine): EngineProgress {
+    return new EngineProgress(progress => this.#options.onProgress(kind, id, progress));
   }
 
-  #follow(run: RunOfEngine, step: EngineStep<unknown>, process: EngineProcess): Followed {
+  #follow(run: RunOfEngine, step: EngineStep<unknown>, process: EngineProcess, progress: EngineProgress): Followed {
     const { id, kind, key } = run;
-    const outcome = process.ended.then(async end => {
-      const left = process.members().length > 0 ? await process.stop({ graceMs: 0 }) : undefined; // invariant 4
-      if (this.#runs.get(id)?.process === process) this.#runs.delete(id);
-      if (left && !left.gone) throw unkillable(left.pids);
-      return await this.#outcome(run, step, end);
-    });
+    const isCurrent = () => this.#runs.get(id)?.process === process;
+    const outcome = process.ended
+      .then(async end => {
+        progress.end();
+        // A stop has proved that nobody is left; who carries the token since then cleans up after it.
+        const isLeft = isCurrent() && process.members().length > 0;
+        const left = isLeft ? await process.stop({ graceMs: 0 }) : undefined; // invariant 4
+        if (left && !left.gone) throw unkillable(left.pids);
+        return await this.#outcome(run, step, end);
+      })
+      .finally(() => {
+        if (isCurrent()) this.#runs.delete(id);
+      });
     outcome.catch(() => undefined); // whoever follows hears of it
-    const followed = {
-      kind,
-      key,
-      process,
-      outcome,
-      progress: undefined,
-      advancedAt: performance.now(),
-      isLetGo: false,
-    };
-    this.#runs.set(id, followed);
-    if (step.measure) void this.#measure(id, followed, step.measure);
-    return followed;
+    this.#runs.set(id, { kind, key, process, outcome, progress, isLetGo: false });
+    if (step.measure) void progress.measure(step.measure);
+    return { outcome };
   }
 
   async #outcome({ id, key }: RunOfEngine, step: EngineStep<unknown>, end: EngineEnd): Promise<unknown> {
@@ -274,27 +266,13 @@ export class EngineRuns {
     if (ending) throw ending;
     return await step.outcome(told);
   }
+}
 
-  /** A look takes as long as it takes, and the next one waits at least ten times that. */
-  async #measure(id: string, run: EngineRun, measure: () => Promise<Progress>): Promise<void> {
-    while (this.#runs.get(id) === run) {
-      const since = performance.now();
-      const progress = await measure().catch(() => undefined);
-      if (this.#runs.get(id) !== run) return;
-      this.#hear(id, progress);
-      await sleep(Math.max(measureEveryMs, 10 * (performance.now() - since)), undefined, { ref: false });
-    }
-  }
-
-  #hear(id: string, progress: Progress | undefined): void {
-    const run = this.#runs.get(id);
-    if (!progress || !run) return;
-    const { bytesDone, filesDone } = progress;
-    if (bytesDone !== run.progress?.bytesDone || filesDone !== run.progress?.filesDone)
-      run.advancedAt = performance.now();
-    run.progress = progress;
-    this.#options.onProgress(run.kind, id, progress);
-  }
+function listenerOf({ hear, hearError }: EngineStep<unknown>, progress: EngineProgress): EngineListener {
+  return {
+    onLine: line => progress.hear(hear?.(line)),
+    ...(hearError && { onStderrLine: (line: string) => progress.hear(hearError(line)) }),
+  };
 }
 
 function unkillable(pids: readonly number[]) {

@@ -3,6 +3,7 @@ import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FailureError } from '../core/failure.ts';
 import { isId } from '../core/ids.ts';
+import { Leaves } from './cgroup-leaves.ts';
 import { writeWhole } from './synced-file.ts';
 
 /** Most bytes of a job file. */
@@ -29,8 +30,9 @@ export class RunDirectory {
     await mkdir(this.path, { recursive: true, mode: 0o700 });
   }
 
-  /** Removes it with all that is in it. May be called twice. */
+  /** Removes it with all that is in it, and the control groups that it names. May be called twice. */
   async remove(): Promise<void> {
+    new Leaves(this.path).remove();
     await rm(this.path, { recursive: true, force: true });
   }
 

@@ -10,6 +10,7 @@ import { AnswerError } from '../../src/core/answer-error.ts';
 import { type Answer, type Client, connectClient } from '../../src/nats/client.ts';
 import { listBackups } from '../../src/repository/backup-list.ts';
 import { openRepository } from '../../src/repository/repository.ts';
+import { RunDirectory, runsWithDirectory } from '../../src/runner/run-directory.ts';
 import type { ActorRecord } from '../../src/runtime/record.ts';
 import { noise } from '../engines/files/trees.ts';
 import { type AgentStart, runAgent, startAgent, type TestAgent } from './agent.ts';
@@ -29,6 +30,7 @@ export class World {
   readonly #clients = new Map<number, Promise<Client>>();
   readonly #agents: TestAgent[] = [];
   readonly #cleaning: (() => void)[] = [];
+  readonly #datas = new Set<string>();
 
   static async open(): Promise<World> {
     return new World(await startNatsServer());
@@ -47,6 +49,9 @@ export class World {
     for (const client of this.#clients.values()) await (await client).close();
     await Promise.all(this.#agents.map(agent => agent.kill()));
     for (const { pid } of this.processes()) killIfThere(pid);
+    // Those that were killed with their runners leave groups of theirs.
+    for (const data of this.#datas)
+      for (const id of await runsWithDirectory(data)) await new RunDirectory(data, id).remove();
     await this.server.stop();
     for (const clean of this.#cleaning) clean();
     rmSync(this.directory, { recursive: true, force: true });
@@ -222,6 +227,7 @@ export class World {
   }
 
   #startOf({ env, ...start }: Partial<AgentStart>): AgentStart {
+    this.#datas.add(start.data ?? this.data);
     const marked = { TMPDIR: this.directory, ...env };
     const config = join(this.directory, 'slow-agent.yaml');
     writeFileSync(config, slow(this.data));
