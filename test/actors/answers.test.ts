@@ -64,7 +64,13 @@ describe('plans', () => {
   const document = () => ({ name: 'docs', engine: { type: 'files', path: world.source } });
 
   test('plan.get answers the document and its revision, as plan.list does for each', async () => {
-    const plan = { ...document(), repository: { path: world.repository }, labels: { tier: 'a' }, revision: 1 };
+    const plan = {
+      ...document(),
+      onDrain: 'suspend',
+      repository: { path: world.repository },
+      labels: { tier: 'a' },
+      revision: 1,
+    };
     expect(await ask('plan.get', { name: 'docs' })).toEqual(plan);
     expect(await ask('plan.list', { labels: { tier: 'a' } })).toEqual({ plans: [plan] });
     expect(await ask('plan.list', { labels: { tier: 'b' } })).toEqual({ plans: [] });

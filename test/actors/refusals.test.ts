@@ -73,7 +73,6 @@ const invalid = (): Case[] => [
   ['plan.put', planWith({ exclud: [] }), 'invalid', 'engine.exclud: is not a known field; did you mean exclude?'],
   ['plan.put', planWith({ type: 'tape' }), 'invalid', 'engine.type: must be files'],
   ['plan.put', { ...planWith({}), deadlines: { stall: '5 parsecs' } }, 'invalid', 'deadlines.stall: is not a duration'],
-  ['plan.put', { ...planWith({}), onDrain: 'detach' }, 'invalid', 'onDrain detach needs', 'use suspend'],
   ['plan.put', { ...planWith({}), repository: 'nas' }, 'invalid', 'has no repository nas', 'define it'],
   ['plan.put', { ...planWith({}), placement: { agent: 'hera' } }, 'not-found', 'no agent hera', 'did you mean here?'],
   ['actor.list', { limit: 0 }, 'invalid', 'limit'],
