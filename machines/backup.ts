@@ -183,7 +183,7 @@ export function runMachine(kind: RunKind) {
       },
       detached: {
         description: 'The engine runs on under its runner while its agent is away.',
-        meta: { deadlines: ['hostAway'], waitsFor: 'its agent to return' },
+        meta: { deadlines: ['hostAway'], waitsFor: 'its agent to return', abortable: true },
         invoke: { id: 'letGo', src: 'letGo', input: effectInput },
         on: {
           ...cancel,

@@ -11,6 +11,7 @@ beforeEach(async () => {
 });
 afterEach(() => world?.close());
 
+const isEmpty = (list: unknown) => Array.isArray(list) && list.length === 0;
 const suspended = ['pending', 'preparing', 'transferring', 'draining.suspending', 'suspended', 'preparing'];
 
 test('SIGTERM ends an agent with 0, suspends its backup, leaves no process, and the backup goes on at the next start', async () => {
@@ -117,7 +118,10 @@ describe('a plan whose onDrain is', () => {
     const { pid } = await world.stoppedEngine();
     const { actors } = await world.ask('agent.drain', { agent: agent.name, dryRun: true });
     expect(actors).toEqual([{ kind: 'backup', id, would: 'detach', takesMs: 0 }]);
-    expect((await agent.terminate()).status).toBe(0);
+    const { status, tookMs } = await agent.terminate();
+    tellMeasured('SIGTERM with an engine to detach, to the exit', tookMs);
+    expect(status).toBe(0);
+    await agent.told('drain.ended', ({ stopped, unstopped }) => stopped === 1 && isEmpty(unstopped));
     expect(world.engines().map(engine => engine.pid)).toContain(pid);
 
     const next = await world.runAgent();

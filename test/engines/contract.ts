@@ -11,6 +11,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { TestAgent } from '../support/agent.ts';
 import { eventually } from '../support/eventually.ts';
 import type { FoundProcess } from '../support/processes.ts';
 import { describeWithTools } from '../support/tools.ts';
@@ -54,6 +55,8 @@ export interface EngineUnderTest {
   engineMissing?: PlanPart;
   /** The same plan with a repository that cannot be reached; it must show within a few seconds. */
   unreachable: PlanPart;
+  /** Without its repository it cannot know whether a run has left anything there, and tells that as kept. */
+  cannotTellWhatIsLeft?: true;
   /** Damages the repository so that a verify of the newest backup finds it. Absent where it verifies nothing. */
   damage?(): void | Promise<void>;
 }
@@ -74,6 +77,8 @@ export function engineContract({ name, tools, open }: Contract): void {
     let world: World;
     let engine: EngineUnderTest;
     let agentPids: number[];
+    let here: TestAgent;
+    let config: string;
     /** The backups that exist, oldest first, and what each of them must restore to. */
     const backups: { id: string; tree: unknown }[] = [];
     let restores = 0;
@@ -85,7 +90,7 @@ export function engineContract({ name, tools, open }: Contract): void {
       engine = await open(place);
       await engine.makeSource();
       const limits = { bytesPerSecond: '32MiB', runs: 4 };
-      const config = world.agentFile('here', { limits, ...engine.agent });
+      config = world.agentFile('here', { limits, ...engine.agent });
       const bareConfig = world.agentFile('bare', { limits, ...engine.agent });
       const empty = join(world.directory, 'empty');
       mkdirSync(empty);
@@ -93,6 +98,7 @@ export function engineContract({ name, tools, open }: Contract): void {
         world.runAgent({ config }),
         world.runAgent({ name: 'bare', data: world.dataOf('bare'), config: bareConfig, env: { PATH: empty } }),
       ]);
+      here = agent;
       agentPids = [agent.pid, bare.pid];
       await plan('main', engine.plan);
     });
@@ -136,7 +142,9 @@ export function engineContract({ name, tools, open }: Contract): void {
       const failing = reason.replace('repository-', '');
       await plan(failing, part, { retry: { attempts: 2, backoff: '50ms..50ms' }, ...more });
       const record = await world.backUp(failing);
-      expect(record).toMatchObject({ state: 'failed', context: { reason, kept: [] } });
+      const kept = engine.cannotTellWhatIsLeft ? [expect.stringContaining(record.id)] : [];
+      if (reason === 'source-missing') kept.length = 0;
+      expect(record).toMatchObject({ state: 'failed', context: { reason, kept } });
       expect(record.context.message).not.toBe('');
       expect(record.context.hint).not.toBe('');
       await expectNothingLeft();
@@ -189,6 +197,27 @@ export function engineContract({ name, tools, open }: Contract): void {
       expect(record.context.kept).toEqual([]);
       await expectNothingLeft();
       if (record.state === 'completed') await expectRestored({ id, tree });
+    });
+
+    test('a backup whose agent is killed goes on, and the next agent follows the same process to its end', async () => {
+      await engine.growSource();
+      const tree = engine.describeSource();
+      await plan('detached', engine.plan, { onDrain: 'detach' });
+      const id = await world.start('detached');
+      await world.moving(id);
+      const working = () => world.processes().filter(each => engine.isEngine(each));
+      const [before] = await eventually('a process of the engine', () => working().length > 0 && working());
+      await here.kill();
+      expect(working().map(({ pid }) => pid)).toContain(before?.pid);
+      here = await world.runAgent({ config });
+      agentPids.push(here.pid);
+      await here.told('engine.reattached', ({ found }) => found === 'alive' || found === 'ended');
+      const record = await world.ending(id);
+      expect(record).toMatchObject({ state: 'completed', context: { attempt: 1, resumes: 0, kept: [] } });
+      expect(statesOf(await world.history(id))).not.toContain('retrying');
+      backups.push({ id, tree });
+      await expectNothingLeft();
+      await expectRestored({ id, tree });
     });
 
     test('wrong credentials are told as auth-failed', async ({ skip }) => {

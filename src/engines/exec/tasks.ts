@@ -22,13 +22,21 @@ export async function doJob(
     case 'commit':
       return await settle(place, { slot: 'manifest', run: job.run, manifest: job.run, outcome: job.outcome, at });
     case 'void':
-      await makePlanDirectory(place);
-      return await settle(place, { slot: 'void', run: job.run, epoch: job.epoch, at });
+      return await voided(place, { slot: 'void', run: job.run, epoch: job.epoch, at });
     case 'verify':
       return await atRepository(job.repository, () => verify(place, onFile, signal));
     case 'discard':
       return await atRepository(job.repository, () => discard(place));
   }
+}
+
+/** What will never be a backup goes at once: many runs may end together, and each process that is spared counts. */
+async function voided(place: BackupPlace, wanted: SlotContent): Promise<SlotContent> {
+  await makePlanDirectory(place);
+  const content = await settle(place, wanted);
+  // What is decided stays decided where this fails: the clean-up finds what is left and tries again.
+  if (content.slot === 'void') await discard(place).catch(() => undefined);
+  return content;
 }
 
 async function seal(

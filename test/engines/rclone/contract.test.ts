@@ -56,6 +56,7 @@ engineContract({
       wrongCredentials: { engine, repository: 'locked' },
       sourceMissing: { engine: { ...engine, path: join(directory, 'nowhere') }, repository: 'box' },
       // A server that is away is tried ten times; a remote that its configuration does not have is told at once.
+      cannotTellWhatIsLeft: true,
       unreachable: { engine, repository: 'away' },
       damage: () => {
         for (const plan of plans())
