@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { EngineRuns } from '../../src/actors/engine-runs.ts';
-import { jobStep } from '../../src/engines/files/engine.ts';
+import { filesStep } from '../../src/engines/files/engine.ts';
 import type { EngineResultOf } from '../../src/engines/files/events.ts';
 import type { JobOf } from '../../src/engines/files/job.ts';
 import { hasInEnvironment, processEntries } from '../../src/runner/process-table.ts';
@@ -43,12 +43,16 @@ function job(run: string): JobOf<'backup'> {
 
 /** One backup of the source, as a run asks for it. */
 async function backUp(id: string, key: string, signal: AbortSignal, by = runs): Promise<EngineResultOf<'backup'>> {
-  const step = jobStep({ directory: await runs.directory(id) }, job(id), (result: EngineResultOf<'backup'>) => result);
+  const step = filesStep(
+    { directory: await runs.directory(id) },
+    job(id),
+    (result: EngineResultOf<'backup'>) => result,
+  );
   return await by.run({ id, kind: 'backup', key }, step, signal);
 }
 
 async function reattach(id: string, key: string, by: EngineRuns) {
-  const step = jobStep({ directory: await by.directory(id) }, job(id), () => undefined);
+  const step = filesStep({ directory: await by.directory(id) }, job(id), () => undefined);
   return await by.reattach({ id, kind: 'backup', key }, step);
 }
 

@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ProgressMeter } from '../../src/engines/files/progress-meter.ts';
 import { doJob } from '../../src/engines/files/tasks.ts';
+import { ProgressMeter } from '../../src/engines/progress-meter.ts';
 import { reeve } from './run-reeve.ts';
 
 let directory: string;

@@ -4,9 +4,9 @@
  */
 import { appendFileSync, linkSync, mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ProgressMeter } from '../../src/engines/files/progress-meter.ts';
 import { SkippedList } from '../../src/engines/files/skipped-list.ts';
 import { doJob } from '../../src/engines/files/tasks.ts';
+import { ProgressMeter } from '../../src/engines/progress-meter.ts';
 import { settleSlot } from '../../src/repository/commit-slot.ts';
 import { readHeader, readManifest } from '../../src/repository/manifest-reader.ts';
 import { ManifestWriter } from '../../src/repository/manifest-writer.ts';

@@ -6,13 +6,14 @@ import { atRepository } from '../../repository/repository-failure.ts';
 import { readSlotFile } from '../../repository/slot-file.ts';
 import type { Engine, EngineOrder, EngineScope, EngineStep, StepEnd } from '../engine.ts';
 import { endedWithout, permanent } from '../failures.ts';
+import { jobStep, processBeside } from '../job-step.ts';
 import { takeRestoreDirectory } from '../restore-directory.ts';
 import { countTree } from '../tree.ts';
 import { verdictOf } from '../verdict.ts';
 import { type BackupPlace, makePlanDirectory, placeOf } from './backup-place.ts';
 import { checkExec } from './check.ts';
 import { type Definition, definitionOf, execOf, filled } from './definition.ts';
-import { jobStep } from './job-step.ts';
+import type { Job, JobOf, Results } from './job.ts';
 import { progressOf } from './progress.ts';
 import { giveTo } from './user.ts';
 
@@ -30,8 +31,8 @@ export const execEngine: Engine = {
   },
   slot: {
     commit: (scope, _manifest, outcome) =>
-      jobStep(scope, { task: 'commit', ...backupOf(scope), outcome }, slot => slot),
-    void: (scope, epoch) => jobStep(scope, { task: 'void', ...backupOf(scope), epoch }, slot => slot),
+      execStep(scope, { task: 'commit', ...backupOf(scope), outcome }, slot => slot),
+    void: (scope, epoch) => execStep(scope, { task: 'void', ...backupOf(scope), epoch }, slot => slot),
   },
   transfer: scope => {
     const { task } = scope.run;
@@ -40,7 +41,7 @@ export const execEngine: Engine = {
   },
   prove: async scope => {
     const proof = definitionOf(scope.run.document, scope.config).proof?.file ?? null;
-    return jobStep(scope, { task: 'seal', ...backupOf(scope), proof }, () => undefined);
+    return execStep(scope, { task: 'seal', ...backupOf(scope), proof }, () => undefined);
   },
   discard: async scope => {
     const { run } = scope;
@@ -49,7 +50,7 @@ export const execEngine: Engine = {
     if (run.pids.length > 0) return [`${output}: its command could not be ended, and may still write there`];
     const left = await Promise.all([output, listing].map(path => lstat(path).catch(() => undefined)));
     if (left.every(stats => stats === undefined)) return [];
-    return jobStep(scope, { task: 'discard', ...backupOf(scope) }, kept => kept);
+    return execStep(scope, { task: 'discard', ...backupOf(scope) }, kept => kept);
   },
   check: checkExec,
 };
@@ -103,7 +104,7 @@ function verifyStep(scope: EngineScope): EngineStep<TransferOutput> {
     await committed(scope, backup);
     return { task: 'verify' as const, ...backupOf(scope), run: backup };
   };
-  return jobStep(scope, job, ({ difference, files, bytes }) => {
+  return execStep(scope, job, ({ difference, files, bytes }) => {
     const result = { files, bytes, bytesStored: null, position: null, manifest: null };
     if (difference.count === 0) return { outcome: 'completed', reason: null, result, skipped: noneSkipped };
     const message = `backup ${backup} differs from its listing in ${difference.count} places: ${difference.first.join(', ')}`;
@@ -189,4 +190,17 @@ function outputPlace(scope: EngineScope): BackupPlace {
 function placeOfBackup(scope: EngineScope, backup: string): BackupPlace {
   const { repository, plan } = backupOf(scope);
   return placeOf(repository, plan, backup);
+}
+
+/** One job of this engine's own process, and what becomes of its result. */
+function execStep<Task extends Job['task'], Output>(
+  scope: EngineScope,
+  job: JobOf<Task> | (() => Promise<JobOf<Task>>),
+  outputOf: (result: Results[Task]) => Output,
+): EngineStep<Output> {
+  const order = (jobPath: string) => ({
+    command: process.execPath,
+    args: [processBeside(import.meta.url, 'process'), jobPath],
+  });
+  return jobStep(scope, { job, order }, outputOf);
 }

@@ -1,7 +1,5 @@
 /** What the process of this engine is asked for, as JSON in a job file, and what it answers. */
-import type { Failure } from '../../core/failure.ts';
 import type { SlotContent } from '../../domain/catalog.ts';
-import type { Progress } from '../../domain/run.ts';
 import type { Difference } from './listing.ts';
 
 /** The backup that a job works on. */
@@ -31,9 +29,3 @@ export interface Results {
   /** What had to be left, and why. */
   discard: string[];
 }
-
-/** What it says on stdout, a line each; the last one is no progress, unless it was stopped. */
-export type JobEvent =
-  | { type: 'progress'; progress: Progress }
-  | { type: 'result'; result: Results[Job['task']] }
-  | { type: 'failure'; failure: Failure };

@@ -1,5 +1,5 @@
 /** How to start the engine process: from the sources as from a build, with the Node that runs already. */
-import { fileURLToPath } from 'node:url';
+import { processBeside } from '../job-step.ts';
 import type { Job } from './job.ts';
 
 /**
@@ -17,7 +17,6 @@ export function engineVariables(task: Job['task']): Record<string, string> {
  * nothing from the compile cache.)
  */
 export function engineCommand(jobPath: string, task?: Job['task']): [command: string, ...args: string[]] {
-  const entry = import.meta.url.endsWith('.ts') ? './process.ts' : './process.js';
   const options = task === 'backup' ? ['--max-semi-space-size=2'] : [];
-  return [process.execPath, ...options, fileURLToPath(new URL(entry, import.meta.url)), jobPath];
+  return [process.execPath, ...options, processBeside(import.meta.url, 'process'), jobPath];
 }

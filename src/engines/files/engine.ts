@@ -1,14 +1,14 @@
 /** The built-in engine as a run sees it: a job file, a process of ours that does it, and its last word. */
 import { access } from 'node:fs/promises';
-import { FailureError } from '../../core/failure.ts';
 import type { FilesEngineConfig } from '../../domain/engine-config.ts';
 import type { RunResult, TransferOutput } from '../../domain/run.ts';
 import { runDirectory } from '../../repository/repository.ts';
 import type { Engine, EngineScope, EngineStep } from '../engine.ts';
-import { endedWithout, permanent } from '../failures.ts';
+import { permanent } from '../failures.ts';
+import { jobStep } from '../job-step.ts';
 import { checkFiles } from './check.ts';
 import { engineCommand, engineVariables } from './command.ts';
-import type { EngineEvent, EngineResultOf } from './events.ts';
+import type { EngineResultOf } from './events.ts';
 import type { Job, JobOf } from './job.ts';
 
 const noneSkipped = { count: 0, first: [], path: null };
@@ -19,20 +19,20 @@ export const filesEngine: Engine = {
   slot: {
     commit: (scope, manifest, outcome) => {
       const job = { task: 'commit' as const, run: scope.run.id, repository: pathOf(scope), manifest, outcome };
-      return jobStep(scope, job, ({ slot }) => slot);
+      return filesStep(scope, job, ({ slot }) => slot);
     },
     void: (scope, epoch) => {
       const job = { task: 'void' as const, run: scope.run.id, repository: pathOf(scope), epoch };
-      return jobStep(scope, job, ({ slot }) => slot);
+      return filesStep(scope, job, ({ slot }) => slot);
     },
   },
   transfer: scope => {
     const { task } = scope.run;
-    if (task === 'backup') return jobStep(scope, () => backupJob(scope), backupOutput);
+    if (task === 'backup') return filesStep(scope, () => backupJob(scope), backupOutput);
     const repository = pathOf(scope);
     const { backup, to, include } = restoreOf(scope);
-    if (task === 'restore') return jobStep(scope, { task, repository, backup, to, include }, restoreOutput);
-    return jobStep(scope, { task: 'verify', repository, backup }, result => verifyOutput(backup, result));
+    if (task === 'restore') return filesStep(scope, { task, repository, backup, to, include }, restoreOutput);
+    return filesStep(scope, { task: 'verify', repository, backup }, result => verifyOutput(backup, result));
   },
   prove: async ({ run }) => {
     if (run.result.manifest !== null) return;
@@ -99,7 +99,7 @@ async function discard(scope: EngineScope): Promise<string[] | EngineStep<string
     () => true,
     () => false,
   );
-  return isLeft ? jobStep(scope, { task: 'discard', run: id, repository }, () => []) : [];
+  return isLeft ? filesStep(scope, { task: 'discard', run: id, repository }, () => []) : [];
 }
 
 function pathOf({ repository }: Pick<EngineScope, 'repository'>): string {
@@ -108,41 +108,14 @@ function pathOf({ repository }: Pick<EngineScope, 'repository'>): string {
 }
 
 /** One job of the engine process, and what becomes of its result. */
-export function jobStep<Task extends Job['task'], Output>(
-  { directory }: Pick<EngineScope, 'directory'>,
+export function filesStep<Task extends Job['task'], Output>(
+  scope: Pick<EngineScope, 'directory'>,
   job: JobOf<Task> | (() => Promise<JobOf<Task>>),
   outputOf: (result: EngineResultOf<Task>) => Output,
 ): EngineStep<Output> {
-  let last: Exclude<EngineEvent, { type: 'progress' }> | undefined;
-  return {
-    order: async () => {
-      const asked = typeof job === 'function' ? await job() : job;
-      const [command, ...args] = engineCommand(await directory.writeJob(asked), asked.task);
-      return { command, args, env: engineVariables(asked.task) };
-    },
-    hear: line => {
-      const event = eventOf(line);
-      if (event?.type === 'progress') return event.progress;
-      if (event) last = event;
-      return undefined;
-    },
-    outcome: async end => {
-      // A log that was cut may have lost the last line; the file beside it has it, too.
-      const word = last ?? eventOf((await directory.result()) ?? '');
-      if (word?.type === 'failure') throw new FailureError(word.failure);
-      // Where its runner was killed nobody knows the status; that it said its result is enough.
-      const isDone = end.code === 0 || (end.code === null && end.signal === null);
-      if (word?.type === 'result' && isDone) return outputOf(word.result as EngineResultOf<Task>);
-      throw endedWithout(end);
-    },
+  const order = (jobPath: string, { task }: JobOf<Task>) => {
+    const [command, ...args] = engineCommand(jobPath, task);
+    return { command, args, env: engineVariables(task) };
   };
-}
-
-/** A line that is no event of ours is passed over: the outcome is told by the exit and the proof. */
-function eventOf(line: string): EngineEvent | undefined {
-  try {
-    return JSON.parse(line) as EngineEvent;
-  } catch {
-    return undefined;
-  }
+  return jobStep(scope, { job, order }, outputOf);
 }

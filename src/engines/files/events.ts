@@ -2,17 +2,14 @@
  * What the engine process says on its standard output: one JSON object a line. Progress comes at most twice a second;
  * the last line is the result or the failure, unless the process was stopped.
  */
-import type { Failure } from '../../core/failure.ts';
 import type { SlotContent } from '../../domain/catalog.ts';
 import type { Reason } from '../../domain/reasons.ts';
-import type { Progress, Skipped } from '../../domain/run.ts';
+import type { Skipped } from '../../domain/run.ts';
 import type { RestoreResult } from '../../repository/restore.ts';
 import type { VerifyResult } from '../../repository/verify.ts';
+import type { JobEvent } from '../job-step.ts';
 
-export type EngineEvent =
-  | { type: 'progress'; progress: Progress }
-  | { type: 'result'; result: EngineResult }
-  | { type: 'failure'; failure: Failure };
+export type EngineEvent = JobEvent<EngineResult>;
 
 export type EngineResult =
   | {
@@ -42,15 +39,3 @@ export type EngineResult =
   | { task: 'discard'; manifestsRemoved: number };
 
 export type EngineResultOf<Task extends EngineResult['task']> = Extract<EngineResult, { task: Task }>;
-
-/** How the process ends. */
-export const engineExit = {
-  /** With a result. */
-  done: 0,
-  /** With a failure. */
-  failed: 1,
-  /** The job file cannot be read or is not a job. */
-  badJob: 2,
-  /** It was told to stop, or its starter is gone, and it left nothing half done. */
-  stopped: 143,
-} as const;

@@ -1,5 +1,5 @@
 /** Counts a source beside its backup, so that progress has a whole to be held against. */
-import type { ProgressMeter } from './progress-meter.ts';
+import type { ProgressMeter } from '../progress-meter.ts';
 import { type WalkOptions, walkSource } from './source-walk.ts';
 import { entriesATurn, turn } from './turn.ts';
 

@@ -8,9 +8,9 @@ import { findBackup } from '../../repository/backup-list.ts';
 import { settleSlot } from '../../repository/commit-slot.ts';
 import { openOrCreateRepository, openRepository } from '../../repository/repository.ts';
 import { discardRun } from '../../repository/run-files.ts';
+import type { ProgressMeter } from '../progress-meter.ts';
 import type { EngineResult } from './events.ts';
 import type { Job, JobOf } from './job.ts';
-import type { ProgressMeter } from './progress-meter.ts';
 
 /** Rejects with a failure, or with the signal's reason. */
 export async function doJob(job: Job, meter: ProgressMeter, signal: AbortSignal): Promise<EngineResult> {

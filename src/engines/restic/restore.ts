@@ -1,10 +1,10 @@
 /** A restore as a run sees it: a process of ours that calls restic, for what restic alone does not do (restore-process.ts). */
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type Failure, FailureError } from '../../core/failure.ts';
 import type { Progress, TransferOutput } from '../../domain/run.ts';
 import type { EngineScope, EngineStep } from '../engine.ts';
 import { endedWithout, permanent } from '../failures.ts';
+import { processBeside } from '../job-step.ts';
 import { resticEnvironment } from './environment.ts';
 import { resticCommand } from './facts.ts';
 import { resticFailure } from './failures.ts';
@@ -42,8 +42,7 @@ export function restoreStep(scope: EngineScope): EngineStep<TransferOutput> {
   return {
     order: async () => {
       const job = await scope.directory.writeJob(await jobOf(scope));
-      const entry = import.meta.url.endsWith('.ts') ? './restore-process.ts' : './restore-process.js';
-      const args = [fileURLToPath(new URL(entry, import.meta.url)), job];
+      const args = [processBeside(import.meta.url, 'restore-process'), job];
       return { command: process.execPath, args, env: await resticEnvironment(scope) };
     },
     hear: line => {

@@ -4,8 +4,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { parseJob } from '../../../src/engines/files/job.ts';
-import { ProgressMeter } from '../../../src/engines/files/progress-meter.ts';
 import { doJob } from '../../../src/engines/files/tasks.ts';
+import { ProgressMeter } from '../../../src/engines/progress-meter.ts';
 
 const job = parseJob(readFileSync(process.argv[2] ?? '', 'utf8'));
 if (process.getuid?.() === 0) {

@@ -1,8 +1,8 @@
 /** Jobs of the engine that nobody is to kill, done in the test's own process: the same parts, sooner. */
 import type { EngineResult } from '../../../src/engines/files/events.ts';
 import type { Job, JobOf } from '../../../src/engines/files/job.ts';
-import { ProgressMeter } from '../../../src/engines/files/progress-meter.ts';
 import { doJob } from '../../../src/engines/files/tasks.ts';
+import { ProgressMeter } from '../../../src/engines/progress-meter.ts';
 
 type ResultOf<Task extends Job['task']> = Extract<EngineResult, { task: Task }>;
 

@@ -1,5 +1,5 @@
 /** Counts what is done and says it at most twice a second, with a rate over the last seconds and the time left. */
-import type { Progress } from '../../domain/run.ts';
+import type { Progress } from '../domain/run.ts';
 
 const everyMs = 500;
 /** The rate looks back this far, so that it follows the disk and does not flicker. */
