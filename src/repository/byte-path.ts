@@ -56,8 +56,7 @@ export function printablePath(path: BytePath): string {
 
 /** True for what may stand in a manifest: relative, of plain names only, none of them empty, `.` or `..`, no NUL. */
 export function isPlainPath(path: BytePath): boolean {
-  if (path.includes('\0')) return false;
-  return path.split('/').every(name => name !== '' && name !== '.' && name !== '..');
+  return !path.includes('\0') && !/(?:^|\/)\.{0,2}(?:\/|$)/.test(path);
 }
 
 /** The directory that a path stands in; the empty string is the source itself. */

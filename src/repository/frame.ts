@@ -21,7 +21,8 @@ export const encodings = { plain: 0, zstd: 1 } as const;
 const magic = 0x4d524652; // RFRM
 const fixedBytes = 24;
 export const hashBytes = 32;
-const chunkBytes = hashBytes + 4;
+/** Of a chunk in a head: its hash and its length. */
+export const chunkBytes = hashBytes + 4;
 /** A frame of small chunks is closed once it has this many plain bytes: enough to compress, little to read for one. */
 export const frameBytesTarget = 512 * 1024;
 /** No frame has more; whoever reads one that says so does not believe it. */
@@ -151,9 +152,9 @@ export function decodeHead(bytes: Buffer, at: number): FrameHead | undefined {
   return head;
 }
 
-function sumOf(head: FrameHead): number {
+function sumOf({ chunks }: FrameHead): number {
   let sum = 0;
-  for (const { length } of chunksOf(head)) sum += length;
+  for (let at = hashBytes; at < chunks.length; at += chunkBytes) sum += chunks.readUInt32LE(at);
   return sum;
 }
 

@@ -10,8 +10,9 @@ import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { constants, createZstdDecompress } from 'node:zlib';
 import { fileMode } from './durable-file.ts';
-import { type ManifestLine, parseLine } from './manifest.ts';
-import { linesOf } from './manifest-reader.ts';
+import { lineBlocks, linesIn } from './line-blocks.ts';
+import type { BodyLine } from './manifest-reader.ts';
+import { type PlainFileLine, plainOrParsedLine } from './plain-file-line.ts';
 
 /** A draft that a later attempt found, and keeps for the next one. */
 const keptName = 'checkpoint';
@@ -54,20 +55,19 @@ export async function keepDraft(directory: string): Promise<{ names: string[]; b
   return { names: ends.map(end => `${keptName}.${end}`), bytes: best.bytes };
 }
 
-/** The lines of the draft that is kept, up to the last that is whole in so many bytes of it. */
-export async function* keptLines(
-  directory: string,
-  bytes: number,
-): AsyncGenerator<Exclude<ManifestLine, { type: 'footer' }>> {
+type Line = BodyLine | PlainFileLine;
+
+/** The lines of the draft that is kept, many at once, up to the last that is whole in so many bytes of it. */
+export async function* keptBlocks(directory: string, bytes: number): AsyncGenerator<Line[]> {
   const file = createReadStream(join(directory, `${keptName}.body`), { end: bytes - 1 });
   // The frame is not ended: what can be had of it is.
   const body = createZstdDecompress({ finishFlush: constants.ZSTD_e_continue });
   file.on('error', error => body.destroy(error));
   try {
-    for await (const text of linesOf(file.pipe(body))) {
-      const line = parseLine(text);
-      if (line.type === 'footer') return;
-      yield line;
+    for await (const block of lineBlocks(file.pipe(body))) {
+      const { lines, isLast } = soundLines(block);
+      yield lines;
+      if (isLast) return;
     }
   } catch {
     // What stands behind is read from the source.
@@ -75,6 +75,21 @@ export async function* keptLines(
     file.destroy();
     body.destroy();
   }
+}
+
+/** Those before the first that is none, or a footer. */
+function soundLines(block: Buffer): { lines: Line[]; isLast: boolean } {
+  const lines: Line[] = [];
+  try {
+    for (const [at, end] of linesIn(block)) {
+      const line = plainOrParsedLine(block, at, end);
+      if (line.type === 'footer') return { lines, isLast: true };
+      lines.push(line);
+    }
+  } catch {
+    return { lines, isLast: true };
+  }
+  return { lines, isLast: false };
 }
 
 /** How many bytes of a body are as its marks say. */

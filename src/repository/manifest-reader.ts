@@ -3,15 +3,18 @@ import { createHash } from 'node:crypto';
 import type { ReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { constants, createZstdDecompress } from 'node:zlib';
-import { type Entry, type ManifestHeader, type ManifestLine, parseHeader, parseLine, type Totals } from './manifest.ts';
+import { LineError, lineBlocks, linesIn } from './line-blocks.ts';
+import { LineCheck } from './line-check.ts';
+import { type ManifestHeader, type ManifestLine, parseHeader } from './manifest.ts';
+import { type PlainFileLine, parsedLine, plainOrParsedLine } from './plain-file-line.ts';
 import { manifestPath, type Repository } from './repository.ts';
 import { corrupt, errorCode, repositoryError } from './repository-failure.ts';
 import { openStored } from './stored-file.ts';
-import { TreeOrder } from './tree-order.ts';
 import { ZstdFrameEnd } from './zstd-frame-end.ts';
 
 const headerBytesMax = 64 * 1024;
-const lineBytesMax = 1024 * 1024;
+/** Text that is decompressed at once. */
+const partBytes = 64 * 1024;
 /** Memory that a frame may ask for: 8 MiB, what RFC 8878 wants every reader to have and no writer to exceed. */
 const windowLogMax = 23;
 const emptyFrame = Buffer.from('28b52ffd2000010000', 'hex');
@@ -33,6 +36,9 @@ export async function checkManifest(repository: Repository, sha256: string, sign
   if (found !== sha256) throw corrupt(`the manifest ${sha256} is damaged: its content has the hash ${found}`);
 }
 
+type Footer = { type: 'footer' };
+export type BodyLine = Exclude<ManifestLine, Footer>;
+
 /**
  * The entries and the data of a manifest, in order. It ends only after a footer whose totals, like the header's, are those
  * of the entries: a manifest that was cut short rejects. Paths are plain and stand in the order of a walk (TreeOrder).
@@ -42,18 +48,47 @@ export async function* readManifest(
   repository: Repository,
   sha256: string,
   signal: AbortSignal,
-): AsyncGenerator<Exclude<ManifestLine, { type: 'footer' }>> {
+): AsyncGenerator<BodyLine> {
+  for await (const lines of readBlocks(repository, sha256, signal, parsedLine)) yield* lines;
+}
+
+/**
+ * The same, a block of lines at once, for whoever holds them against a source. Lines are checked as they are taken, and
+ * throw what `readManifest` rejects with; all of a block must be taken before the next one is asked for.
+ */
+export function readManifestBlocks(
+  repository: Repository,
+  sha256: string,
+  signal: AbortSignal,
+): AsyncGenerator<Iterable<BodyLine | PlainFileLine>> {
+  return readBlocks(repository, sha256, signal, plainOrParsedLine);
+}
+
+async function* readBlocks<Line extends ManifestLine | PlainFileLine>(
+  repository: Repository,
+  sha256: string,
+  signal: AbortSignal,
+  parse: (block: Buffer, at: number, end: number) => Line,
+): AsyncGenerator<Iterable<Exclude<Line, Footer>>> {
   const { header, bodyAt } = await locateHeader(repository, sha256);
   const check = new LineCheck(header.totals);
   const file = await streamOf(repository, sha256, bodyAt, signal);
   const end = new ZstdFrameEnd();
-  const body = createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: windowLogMax } });
+  const params = { [constants.ZSTD_d_windowLogMax]: windowLogMax };
+  const body = createZstdDecompress({ chunkSize: partBytes, params });
   const frame = Readable.from(frameOf(file, end)).on('error', error => body.destroy(error));
-  try {
-    for await (const text of linesOf(frame.pipe(body))) {
-      const line = check.next(text);
-      if (line.type !== 'footer') yield line;
+  const checked = function* (block: Buffer) {
+    try {
+      for (const [from, to] of linesIn(block)) {
+        const line = check.next(parse, block, from, to);
+        if (line.type !== 'footer') yield line as Exclude<Line, Footer>;
+      }
+    } catch (error) {
+      throw unreadable(repository, sha256, error, signal);
     }
+  };
+  try {
+    for await (const block of lineBlocks(frame.pipe(body))) yield checked(block);
     check.end();
     await checkBehind(repository, sha256, bodyAt + end.bytes);
   } catch (error) {
@@ -88,7 +123,7 @@ async function locateHeader(
       const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(headerBytesMax), 0, headerBytesMax, 0);
       const end = buffer.subarray(0, bytesRead).indexOf(0x0a);
       if (end < 0) throw new LineError('it has no header');
-      return { header: asLine(() => parseHeader(buffer.toString('utf8', 0, end))), bodyAt: end + 1 };
+      return { header: headerOf(buffer.toString('utf8', 0, end)), bodyAt: end + 1 };
     } finally {
       await file.close();
     }
@@ -118,105 +153,11 @@ async function checkBehind(repository: Repository, sha256: string, end: number):
   }
 }
 
-/** The lines of a body's text. Rejects where the last one is cut short, or one is too long. */
-export async function* linesOf(body: AsyncIterable<Buffer>): AsyncGenerator<string> {
-  let rest: Buffer[] = [];
-  let restBytes = 0;
-  for await (let part of body) {
-    for (let end = part.indexOf(0x0a); end >= 0; end = part.indexOf(0x0a)) {
-      yield Buffer.concat([...rest, part.subarray(0, end)]).toString('utf8');
-      rest = [];
-      restBytes = 0;
-      part = part.subarray(end + 1);
-    }
-    rest.push(part);
-    restBytes += part.length;
-    if (restBytes > lineBytesMax) throw new LineError(`a line is longer than ${lineBytesMax} bytes`);
-  }
-  if (restBytes > 0) throw new LineError('its last line is cut short');
-}
-
-/** Holds each line against the ones before it. */
-class LineCheck {
-  readonly #order = new TreeOrder();
-  readonly #totals: Totals = { files: 0, directories: 0, bytes: 0 };
-  readonly #claimed: Totals;
-  readonly #groups = new Set<number>();
-  #ended = false;
-  /** Bytes that the last file still lacks. */
-  #lacking = 0;
-  #lines = 0;
-
-  /** `claimed` is what the header says. */
-  constructor(claimed: Totals) {
-    this.#claimed = claimed;
-  }
-
-  next(text: string): ManifestLine {
-    this.#lines += 1;
-    return asLine(() => {
-      const line = parseLine(text);
-      if (this.#ended) throw new Error('it stands after the footer');
-      if (line.type === 'data') this.#take(line.content);
-      else this.#whole();
-      if (line.type === 'footer') this.#foot(line.totals);
-      else if (line.type !== 'data') this.#admit(line);
-      return line;
-    }, this.#lines);
-  }
-
-  end(): void {
-    if (!this.#ended) throw new LineError('it ends without a footer');
-  }
-
-  #admit(entry: Entry): void {
-    this.#order.admit(entry.path, entry.type === 'directory');
-    if (entry.type === 'directory') this.#totals.directories += 1;
-    else this.#totals.files += 1;
-    if (entry.type === 'file') this.#totals.bytes += entry.size;
-    for (const name of totalNames)
-      if (this.#totals[name] > this.#claimed[name]) throw new Error(`its header counts ${this.#claimed[name]} ${name}`);
-    if (entry.type === 'link' && !this.#groups.has(entry.group)) throw new Error('its first hard link is not there');
-    if (entry.type !== 'file') return;
-    if (entry.group !== undefined && this.#groups.has(entry.group)) throw new Error('its group is taken');
-    if (entry.group !== undefined) this.#groups.add(entry.group);
-    this.#lacking = entry.size;
-    this.#take(entry.content);
-  }
-
-  #take(content: readonly (readonly [number, string?])[]): void {
-    for (const [length] of content) this.#lacking -= length;
-    if (this.#lacking < 0) throw new Error('it has more content than its file has bytes');
-  }
-
-  #whole(): void {
-    if (this.#lacking !== 0) throw new Error(`${this.#lacking} bytes are missing in the file before it`);
-  }
-
-  #foot(totals: Totals): void {
-    this.#ended = true;
-    for (const name of totalNames) {
-      if (totals[name] !== this.#totals[name])
-        throw new Error(`its footer counts ${totals[name]} ${name}, its entries ${this.#totals[name]}`);
-      if (this.#claimed[name] !== totals[name])
-        throw new Error(`its header counts ${this.#claimed[name]} ${name}, its footer ${totals[name]}`);
-    }
-  }
-}
-
-const totalNames = ['files', 'directories', 'bytes'] as const;
-
-/** What is wrong with a manifest's text, as against what the system said when it was read. */
-class LineError extends Error {
-  override readonly name = 'LineError';
-}
-
-function asLine<T>(parse: () => T, line?: number): T {
+function headerOf(text: string): ManifestHeader {
   try {
-    return parse();
+    return parseHeader(text);
   } catch (cause) {
-    const said = cause instanceof Error ? cause.message : String(cause);
-    throw new LineError(line === undefined ? said : `line ${line}: ${said}`, { cause });
+    throw new LineError(cause);
   }
 }
 

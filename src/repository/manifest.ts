@@ -12,9 +12,9 @@ export const manifestFormat = 2;
 export const piecesPerLine = 1_024;
 
 /** The longest path of an entry, in bytes: no system that Reeve runs on takes a longer one. It bounds the depth of a tree. */
-const pathBytesMax = 4_096;
+export const pathBytesMax = 4_096;
 /** The last one that is an owner; the next means "leave it" to chown(2). */
-const ownerMax = 2 ** 32 - 2;
+export const ownerMax = 2 ** 32 - 2;
 /** As far from 1970 as a system can count seconds. */
 const mtimeUsMax = 2 ** 63 * 1e6;
 

@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { Entry } from '../../src/repository/manifest.ts';
-import { keepDraft, keptLines } from '../../src/repository/manifest-draft.ts';
+import { type Entry, parseLine } from '../../src/repository/manifest.ts';
+import { keepDraft, keptBlocks } from '../../src/repository/manifest-draft.ts';
 import { ManifestWriter } from '../../src/repository/manifest-writer.ts';
+import { PlainFileLine } from '../../src/repository/plain-file-line.ts';
 import { openOrCreateRepository, runDirectory } from '../../src/repository/repository.ts';
 import { scratch } from '../engines/files/engine-process.ts';
 import { Dice } from '../support/dice.ts';
@@ -37,7 +38,9 @@ async function linesIn(directory: string): Promise<{ bytes: number; lines: unkno
   const { bytes, names } = await keepDraft(directory);
   expect(names).toEqual(bytes === 0 ? [] : ['checkpoint.body', 'checkpoint.marks']);
   const lines: unknown[] = [];
-  if (bytes > 0) for await (const line of keptLines(directory, bytes)) lines.push(line);
+  if (bytes > 0)
+    for await (const block of keptBlocks(directory, bytes))
+      for (const line of block) lines.push(line instanceof PlainFileLine ? parseLine(line.text) : line);
   return { bytes, lines };
 }
 

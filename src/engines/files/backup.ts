@@ -29,8 +29,11 @@ import { type Stock, takeStock } from './stock.ts';
 import { TreeWriter } from './tree-writer.ts';
 import { entriesATurn, turn } from './turn.ts';
 
-/** Of an entry, names and lines that waited so long that only a thorough collection finds them, and their buffers. */
-const bytesLeftBehind = 2 * 1024;
+/**
+ * What an entry leaves behind: its stat, its path, its line. Where it waits for others to be read it grows so old that only
+ * a thorough collection finds it, and with it hang buffers.
+ */
+const [bytesLeftBehind, bytesLeftWaiting] = [512, 1536];
 
 type BackupJob = JobOf<'backup'>;
 
@@ -165,13 +168,14 @@ class Backup {
   }
 
   async #walk(options: WalkOptions): Promise<void> {
-    let entries = 0;
+    let [entries, waited] = [0, 0];
     for (const found of walkSource(options)) {
       const adding = this.#tree.add(found);
       if (adding) await adding;
       entries += 1;
       if (entries % entriesATurn === 0) {
-        leftBehind(entriesATurn * bytesLeftBehind);
+        leftBehind(entriesATurn * bytesLeftBehind + (this.#tree.waited - waited) * bytesLeftWaiting);
+        waited = this.#tree.waited;
         await turn();
       }
       this.#options.signal.throwIfAborted();

@@ -7,16 +7,15 @@ import { listBackups } from '../../repository/backup-list.ts';
 import type { BytePath } from '../../repository/byte-path.ts';
 import type { ChunkSet } from '../../repository/chunk-set.ts';
 import { microsecondsOf } from '../../repository/file-times.ts';
-import type { Entry, ManifestHeader, ManifestLine, Piece } from '../../repository/manifest.ts';
-import { checkManifest, readHeader, readManifest } from '../../repository/manifest-reader.ts';
+import type { Entry, ManifestHeader, Piece } from '../../repository/manifest.ts';
+import { type BodyLine, checkManifest, readHeader, readManifestBlocks } from '../../repository/manifest-reader.ts';
+import { PlainFileLine } from '../../repository/plain-file-line.ts';
 import type { Repository } from '../../repository/repository.ts';
 import { compareInWalk } from '../../repository/tree-order.ts';
 import { markOf } from './unchanged.ts';
 
 type FileEntry = Extract<Entry, { type: 'file' }>;
-type Line = Exclude<ManifestLine, { type: 'footer' }>;
-
-const linesAtOnce = 1_000;
+type Line = BodyLine | PlainFileLine;
 
 /** The newest backup of the plan's source; undefined where there is none, or it is damaged: then all is read. */
 export async function openBase(
@@ -39,7 +38,7 @@ export async function openManifest(
 ): Promise<Base | undefined> {
   try {
     await checkManifest(repository, manifest, signal);
-    return new Base(await readHeader(repository, manifest), readManifest(repository, manifest, signal), known);
+    return new Base(await readHeader(repository, manifest), readManifestBlocks(repository, manifest, signal), known);
   } catch (error) {
     if (signal.aborted) throw error;
     return undefined;
@@ -49,30 +48,33 @@ export async function openManifest(
 export class Base {
   /** Undefined of an attempt that did not come to its end. */
   readonly header: ManifestHeader | undefined;
-  readonly #source: AsyncGenerator<Line>;
+  readonly #source: AsyncGenerator<Iterable<Line>>;
   readonly #known: ChunkSet;
   #lines: Line[] = [];
   #next = 0;
   #ended = false;
 
-  constructor(header: ManifestHeader | undefined, source: AsyncGenerator<Line>, known: ChunkSet) {
+  constructor(header: ManifestHeader | undefined, source: AsyncGenerator<Iterable<Line>>, known: ChunkSet) {
     this.header = header;
     this.#source = source;
     this.#known = known;
   }
 
   /**
-   * The content and the mark of the file at `path` where it is unchanged, else undefined. Paths are asked for in the
-   * order of a walk. A promise only where more has to be read.
+   * What is known of the file at `path` where it is unchanged, else undefined. Paths are asked for in the order of a walk.
+   * A promise only where more has to be read.
    */
   find(path: BytePath, stat: BigIntStats): Known | undefined | Promise<Known | undefined> {
     // A file's own line and all of its data must be there before it can be judged.
     while (this.#next < this.#lines.length) {
       const line = this.#lines[this.#next] as Line;
-      if (!('path' in line) || compareInWalk(line.path, path) < 0) this.#next += 1;
-      else if (line.path !== path) return undefined;
-      else if (this.#isWhole()) return line.type === 'file' ? this.#judge(line, stat) : undefined;
-      else break;
+      if ('path' in line && line.path === path) {
+        if (line instanceof PlainFileLine) return this.#judgePlain(line, stat);
+        if (!this.#isWhole()) break;
+        return line.type === 'file' ? this.#judge(line, stat) : undefined;
+      }
+      if ('path' in line && compareInWalk(line.path, path) > 0) return undefined;
+      this.#next += 1;
     }
     if (this.#ended) return undefined;
     return this.#fill().then(() => this.find(path, stat));
@@ -90,10 +92,14 @@ export class Base {
     return false;
   }
 
+  #judgePlain(line: PlainFileLine, stat: BigIntStats): Known | undefined {
+    if (!isSame(line, stat) || !line.everyChunk((bytes, at) => this.#known.hasHex(bytes, at))) return undefined;
+    return line;
+  }
+
   #judge(line: FileEntry, stat: BigIntStats): Known | undefined {
     const { seen } = line;
-    if (seen === undefined || seen !== markOf(stat)) return undefined;
-    if (BigInt(line.size) !== stat.size || line.mtimeUs !== microsecondsOf(stat.mtimeNs)) return undefined;
+    if (seen === undefined || !isSame(line, stat)) return undefined;
     const content = [...line.content];
     let lacking = line.size;
     for (let at = this.#next + 1; at < this.#lines.length; at += 1) {
@@ -113,16 +119,15 @@ export class Base {
   async #fill(): Promise<void> {
     this.#lines = this.#lines.slice(this.#next);
     this.#next = 0;
-    const wanted = this.#lines.length + linesAtOnce;
-    while (this.#lines.length < wanted && !this.#ended) {
-      const { value, done } = await this.#source.next();
-      if (done) this.#ended = true;
-      else this.#lines.push(value);
-    }
+    const { value, done } = await this.#source.next();
+    if (done) this.#ended = true;
+    else for (const line of value) this.#lines.push(line);
   }
 }
 
-export interface Known {
-  content: Piece[];
-  seen: string;
+/** A file that is not read again: its line where it may be written again as it is, else what it is made of. */
+export type Known = PlainFileLine | { content: Piece[]; seen: string };
+
+function isSame({ size, seen, mtimeUs }: Omit<FileEntry, 'content'> | PlainFileLine, stat: BigIntStats): boolean {
+  return seen === markOf(stat) && size === Number(stat.size) && mtimeUs === microsecondsOf(stat.mtimeNs);
 }

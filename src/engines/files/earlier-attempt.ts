@@ -6,7 +6,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ChunkSet } from '../../repository/chunk-set.ts';
-import { keepDraft, keptLines } from '../../repository/manifest-draft.ts';
+import { keepDraft, keptBlocks } from '../../repository/manifest-draft.ts';
 import type { Repository } from '../../repository/repository.ts';
 import { openRunDirectory } from '../../repository/run-files.ts';
 import { salvagePacks } from '../../repository/salvage.ts';
@@ -38,7 +38,7 @@ export async function openEarlierAttempt(
     const base = await openManifest(repository, manifest, known, signal);
     if (base) return { directory, base };
   }
-  return { directory, base: bytes === 0 ? undefined : new Base(undefined, keptLines(directory, bytes), known) };
+  return { directory, base: bytes === 0 ? undefined : new Base(undefined, keptBlocks(directory, bytes), known) };
 }
 
 function stagedIn(directory: string): string[] {

@@ -1,7 +1,7 @@
 /** What a backup begins with: the chunks that the repository has, what an earlier attempt of its run left included. */
 import { ChunkSet } from '../../repository/chunk-set.ts';
 import { damagedPacks } from '../../repository/damaged-packs.ts';
-import { chunksOf } from '../../repository/frame.ts';
+import { chunkBytes } from '../../repository/frame.ts';
 import { listPacks } from '../../repository/pack-list.ts';
 import { OtherWriters } from '../../repository/pack-notes.ts';
 import type { Repository } from '../../repository/repository.ts';
@@ -30,7 +30,7 @@ export async function takeStock(job: JobOf<'backup'>, repository: Repository, si
       const damaged = await damagedPacks(repository);
       for await (const pack of listPacks(repository)) {
         if (damaged.has(pack.id)) continue;
-        for (const { head } of pack.frames) for (const { sha256 } of chunksOf(head)) known.add(sha256);
+        for (const { head } of pack.frames) known.addAll(head.chunks, chunkBytes);
       }
       const attempt = await openEarlierAttempt(repository, job.run, known, signal);
       const of = { plan: job.plan, source: job.source.path };

@@ -7,6 +7,7 @@ import type { SkippedFile } from '../../domain/run.ts';
 import { type BytePath, bytePathOf, under } from '../../repository/byte-path.ts';
 import type { Entry } from '../../repository/manifest.ts';
 import type { ManifestWriter } from '../../repository/manifest-writer.ts';
+import { PlainFileLine } from '../../repository/plain-file-line.ts';
 import type { ProgressMeter } from '../progress-meter.ts';
 import type { Base, Known } from './base.ts';
 import { linesOfFile } from './file-lines.ts';
@@ -41,6 +42,8 @@ type Ready =
 export class TreeWriter {
   /** Bytes of files that were not read, because they are known. */
   bytesKnown = 0;
+  /** Entries that could not be written at once. */
+  waited = 0;
   readonly #options: TreeWriterOptions;
   readonly #links = new HardLinks();
   /** Groups whose first name is in the manifest. */
@@ -85,15 +88,15 @@ export class TreeWriter {
   #addNamed(found: Found, known: Known | undefined): Promise<void> | undefined {
     const group = this.#links.begin(found.stat) ?? 0;
     if (known) return this.#addKnown(found, known, group);
+    this.waited += 1;
     this.#open.addFile(found, group);
     return this.#makeRoom();
   }
 
-  #addKnown({ path, stat }: Found, { content, seen }: Known, group: number): Promise<void> | undefined {
-    const size = Number(stat.size);
+  #addKnown(found: Found, known: Known, group: number): Promise<void> | undefined {
+    const size = Number(found.stat.size);
     this.bytesKnown += size;
-    const read = { ...attributesOf(stat), size, sparse: isSparse(stat), seen, content };
-    return this.#ready({ lines: linesOfFile(path, group, read), size, group });
+    return this.#ready({ lines: linesOfKnown(found, known, group), size, group });
   }
 
   #addSymlink({ path, stat }: Found): Promise<void> | undefined {
@@ -111,6 +114,7 @@ export class TreeWriter {
   /** At once where nothing stands before it. */
   #ready(ready: Ready): Promise<void> | undefined {
     if (this.#reading.length === 0 && this.#open.length === 0) return this.#write(ready);
+    this.waited += 1;
     this.#open.addEntry(ready);
     return this.#makeRoom();
   }
@@ -186,6 +190,21 @@ export class TreeWriter {
     batch.addFile(found, group);
     await this.#writeRead(batch, await this.#options.pool.read(batch.files), 0, 1);
   }
+}
+
+/** The line that was written before where it says just what would be said now. */
+function linesOfKnown({ path, stat }: Found, known: Known, group: number): string {
+  const read = { ...attributesOf(stat), size: Number(stat.size), sparse: isSparse(stat) };
+  if (known instanceof PlainFileLine && group === 0 && isAsRead(known, read)) return known.text;
+  const content = known instanceof PlainFileLine ? known.content() : known.content;
+  return linesOfFile(path, group, { ...read, seen: known.seen, content });
+}
+
+function isAsRead(
+  line: PlainFileLine,
+  { mode, uid, gid, sparse }: { mode: number; uid: number; gid: number; sparse: boolean },
+): boolean {
+  return line.mode === mode && line.uid === uid && line.gid === gid && (line.sparse ?? false) === sparse;
 }
 
 function kindOf(stat: BigIntStats): 'fifo' | 'socket' | 'character' | 'block' {
