@@ -75,6 +75,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoreRes
   } finally {
     signal.removeEventListener('abort', stop);
     clearInterval(telling);
+    counters.stop();
     await threads.close();
     options.onProgress?.(done());
   }

@@ -21,6 +21,13 @@ interface Message<Job> {
   number: number;
   job: Job;
 }
+/** Said to a thread that is to end after what it has. */
+const end = 'end';
+/** What the number of a thread is once it has ended. */
+const ended = -1;
+/** How long a thread may take to come to its end. */
+const endMsMax = 10_000;
+
 type Answer<Result> = { number: number; result: Result } | { failure: Failure; cause: string };
 
 interface Thread {
@@ -73,8 +80,12 @@ export class ThreadPool<Job, Result> {
     return Promise.race([Promise.all(each), this.failed]);
   }
 
+  /**
+   * Ends the threads, each after the job that it does: tell jobs to stop before. Node aborts the process where a thread is
+   * ended by force in the middle of compressing, so that is left for one that hangs.
+   */
   async close(): Promise<void> {
-    await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
+    await Promise.all(this.#threads.map(({ worker }) => endOf(worker)));
   }
 
   #begin(): void {
@@ -124,6 +135,15 @@ export class ThreadPool<Job, Result> {
   }
 }
 
+async function endOf(worker: Worker): Promise<void> {
+  if (worker.threadId === ended) return;
+  const exited = new Promise<void>(resolve => worker.once('exit', () => resolve()));
+  worker.postMessage(end);
+  const timer = setTimeout(() => void worker.terminate(), endMsMax);
+  await exited;
+  clearTimeout(timer);
+}
+
 /** The thread's side: does each job that comes. `classify` makes a failure of what a job throws, where it is one. */
 export function serveJobs<Job, Result>(
   handle: (job: Job) => Result | Promise<Result>,
@@ -140,7 +160,7 @@ export function serveJobs<Job, Result>(
       parentPort?.postMessage({ failure: failureOf(told), cause } satisfies Answer<Result>);
     }
   };
-  parentPort?.on('message', (message: Message<Job>) => {
-    last = last.then(() => answer(message));
+  parentPort?.on('message', (message: Message<Job> | typeof end) => {
+    last = message === end ? last.then(() => parentPort?.close()) : last.then(() => answer(message));
   });
 }

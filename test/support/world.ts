@@ -212,7 +212,11 @@ export class World {
 
   /** Resolves with an engine process that a failpoint or a signal has stopped. */
   async stoppedEngine(): Promise<FoundProcess> {
-    return await eventually('an engine that is stopped', () => this.engines().find(({ state }) => state === 'T'));
+    return await eventually(
+      'an engine that is stopped',
+      () => this.engines().find(({ state }) => state === 'T'),
+      30_000,
+    );
   }
 
   /** What is asked into a lost connection is never answered: it is asked again. */

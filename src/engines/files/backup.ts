@@ -133,6 +133,7 @@ class Backup {
   }
 
   async #dropDrafts(): Promise<void> {
+    this.#counters.stop();
     await this.#pool.close();
     await openRunDirectory(this.#options.stock.repository, this.#options.job.run);
   }
@@ -140,6 +141,7 @@ class Backup {
   /** Undecided runs stay registered: what they stored must stay too, for they may go on. */
   async close(): Promise<void> {
     this.#companions.close();
+    this.#counters.stop();
     await this.#pool.close();
     await this.#options.stock.attempt.base?.close();
     await this.#options.stock.base?.close();
