@@ -97,7 +97,11 @@ export class SnapshotApi {
     const late = AbortSignal.timeout(this.#timeoutMs);
     try {
       const response = await fetch(`${this.url}${path}`, {
-        headers: this.#authorization === undefined ? {} : { authorization: this.#authorization },
+        headers: {
+          // Hours lie between two calls: a connection that is kept may belong to a server that was restarted since.
+          connection: 'close',
+          ...(this.#authorization !== undefined && { authorization: this.#authorization }),
+        },
         redirect: 'manual', // whoever else answers there is not to get the password
         signal: signal ? AbortSignal.any([signal, late]) : late,
       });
