@@ -28,10 +28,12 @@ const ended = -1;
 /** How long a thread may take to come to its end. */
 const endMsMax = 10_000;
 
-type Answer<Result> = { number: number; result: Result } | { failure: Failure; cause: string };
+type Answer<Result> = 'begun' | { number: number; result: Result } | { failure: Failure; cause: string };
 
 interface Thread {
   worker: Worker;
+  /** Its code is loaded: from then on it may be at a job. */
+  hasBegun: boolean;
   jobs: number;
 }
 
@@ -82,10 +84,13 @@ export class ThreadPool<Job, Result> {
 
   /**
    * Ends the threads, each after the job that it does: tell jobs to stop before. Node aborts the process where a thread is
-   * ended by force in the middle of compressing, so that is left for one that hangs.
+   * ended by force in the middle of compressing, so that is for those that do no job, and for one that hangs.
    */
   async close(): Promise<void> {
-    await Promise.all(this.#threads.map(({ worker }) => endOf(worker)));
+    const isAtWork = ({ hasBegun, jobs }: Thread) => hasBegun && jobs > 0;
+    await Promise.all(
+      this.#threads.map(thread => (isAtWork(thread) ? endOf(thread.worker) : thread.worker.terminate())),
+    );
   }
 
   #begin(): void {
@@ -97,9 +102,13 @@ export class ThreadPool<Job, Result> {
         env: place === 0 ? process.env : unarmed,
         resourceLimits: { maxYoungGenerationSizeMb: youngMb },
       });
-      worker.on('message', (answer: Answer<Result>) => this.#heard(answer));
+      const thread: Thread = { worker, hasBegun: false, jobs: 0 };
+      worker.on('message', (answer: Answer<Result>) => {
+        if (answer === 'begun') thread.hasBegun = true;
+        else this.#heard(answer);
+      });
       worker.on('error', error => this.#failed.reject(error));
-      return { worker, jobs: 0 };
+      return thread;
     });
   }
 
@@ -120,7 +129,7 @@ export class ThreadPool<Job, Result> {
     thread.worker.postMessage({ number: this.#count, job } satisfies Message<Job>);
   }
 
-  #heard(answer: Answer<Result>): void {
+  #heard(answer: Exclude<Answer<Result>, 'begun'>): void {
     if ('failure' in answer) {
       const cause = new Error(answer.cause);
       this.#failed.reject(answer.failure.code === 'defect' ? cause : new FailureError(answer.failure, { cause }));
@@ -149,6 +158,7 @@ export function serveJobs<Job, Result>(
   handle: (job: Job) => Result | Promise<Result>,
   classify: (error: unknown) => unknown,
 ): void {
+  parentPort?.postMessage('begun' satisfies Answer<Result>);
   let last = Promise.resolve();
   const answer = async ({ number, job }: Message<Job>) => {
     try {
