@@ -27,6 +27,7 @@ import { type Cluster, joinCluster } from './cluster.ts';
 import { commandTable } from './command-table.ts';
 import { composeParts } from './compose-parts.ts';
 import { closingMs, drainGraceMs } from './grace.ts';
+import { OverdueWatch } from './overdue-watch.ts';
 import { speaks } from './responsibility.ts';
 import { offeredKinds, runDefinitions } from './run-definitions.ts';
 import { WorkTree } from './work-tree.ts';
@@ -40,8 +41,8 @@ export interface AgentOptions {
   waiting: (cause: Error) => void;
 }
 
-/** What the pings of the last runs may take of the grace. */
-const pingsMs = 500;
+/** What the pings of the last runs, and the look at what they mean for their plans, may take of the grace. */
+const lastWordsMs = 500;
 
 /**
  * Starts an agent; resolves when it runs. Rejects with an AnswerError `conflict` where its name is taken, and with the
@@ -89,6 +90,7 @@ export class Agent {
   readonly #clock: SystemClock;
   readonly #control: Supervisor;
   readonly #tree: WorkTree;
+  readonly #overdue: OverdueWatch;
   readonly #startedAt = Date.now();
   #service: CommandService | undefined;
   #awaySince: number | undefined;
@@ -105,7 +107,12 @@ export class Agent {
       onJump: byMs => observe({ fact: 'clock.jumped', byMs, at: this.#now() }),
     });
     const now = () => this.#now();
-    this.parts = composeParts({ config, version, cluster, clock: this.#clock, observe, now });
+    const hear: Observer = fact => {
+      this.#overdue.hear(fact);
+      observe(fact);
+    };
+    this.parts = composeParts({ config, version, cluster, clock: this.#clock, observe: hear, now });
+    this.#overdue = new OverdueWatch(this.parts);
     const { runtime } = this.parts;
     this.#control = new Supervisor({ name: 'control', clock: this.#clock, observe, random: Math.random });
     this.#control.onEscalated(error => {
@@ -168,6 +175,7 @@ export class Agent {
     if (signal.aborted) end();
     else signal.addEventListener('abort', end, { once: true });
     await Promise.race([running.promise, this.ended]);
+    this.#overdue.open();
   }
 
   /** Begins a drain that ends the agent, as a signal to the process asks for it. */
@@ -239,7 +247,8 @@ export class Agent {
     const { link, membership, store } = this.#cluster;
     const bound = AbortSignal.timeout(closingMs - 500);
     this.parts.runtime.close();
-    await Promise.all([this.parts.engineRuns.killAll(), this.parts.pings.settled(pingsMs)]);
+    const { engineRuns, pings } = this.parts;
+    await Promise.all([engineRuns.killAll(), pings.settled(lastWordsMs), this.#overdue.close(lastWordsMs)]);
     await this.#control.drain(this.#clock.now() + closingMs / 2);
     await this.#service?.stop(bound);
     await store.close();

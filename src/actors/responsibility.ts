@@ -61,6 +61,15 @@ export async function agentsAdmitted(parts: AgentParts, plan: Pick<Plan, 'placem
   return admittedBy(plan, await candidatesOf(parts));
 }
 
+/** Those of some plans that are this agent's, and those that no agent can have now, where it speaks for all. */
+export async function ownOf<Stored extends { plan: Placed['plan'] }>(
+  parts: Pick<AgentParts, 'config' | 'membership'>,
+  stored: readonly Stored[],
+): Promise<Stored[]> {
+  const members = await candidatesOf(parts);
+  return stored.filter(({ plan }) => responsibleFor(plan, members, parts.config.name).whose !== 'other');
+}
+
 function namesOfLiving(candidates: readonly Candidate[]): string[] {
   return candidates
     .filter(({ alive }) => alive)
@@ -69,7 +78,7 @@ function namesOfLiving(candidates: readonly Candidate[]): string[] {
 }
 
 /** All members as placement sees them; this agent lives, also before its own renewal came back to it. */
-async function candidatesOf({ config, membership }: AgentParts): Promise<Candidate[]> {
+async function candidatesOf({ config, membership }: Pick<AgentParts, 'config' | 'membership'>): Promise<Candidate[]> {
   const others = (await membership.list()).filter(({ agent }) => agent !== config.name);
   const candidates = others.map(({ agent, labels, alive, mode }) => ({
     agent,

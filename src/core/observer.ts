@@ -111,6 +111,21 @@ export interface PingFailed extends OfActor {
   message: string;
 }
 
+/** A plan came to be overdue, or is so for another reason than before. `since` is its last complete backup; null for none. */
+export interface PlanOverdue extends Dated {
+  fact: 'plan.overdue';
+  plan: string;
+  since: string | null;
+  why: string;
+}
+
+/** A plan that was told to be overdue is so no more. */
+export interface PlanOnTime extends Dated {
+  fact: 'plan.on-time';
+  plan: string;
+  since: string | null;
+}
+
 /** An engine was started without limits of the agent's file that nothing on its host could hold it to. */
 export interface EngineUnlimited extends OfActor {
   fact: 'engine.unlimited';
@@ -208,6 +223,8 @@ export type Fact =
   | HookFailed
   | RunSlow
   | PingFailed
+  | PlanOverdue
+  | PlanOnTime
   | NatsAway
   | NatsBack
   | JournalReplayed

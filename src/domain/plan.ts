@@ -58,6 +58,13 @@ export const hooksSchema = z.strictObject({
   finally: z.array(nameText).max(32).optional(),
 });
 
+/** What the backups of a plan are held against: it is overdue where its newest complete one is older than `maxAge`. */
+export const objectiveSchema = z.strictObject({
+  maxAge: durationText.optional(),
+  /** Is taken, and nothing acts on it in this version. */
+  drillEvery: durationText.optional(),
+});
+
 export const placementSchema = z.union([
   z.strictObject({ agent: nameText }),
   z.strictObject({ labels: z.record(z.string(), z.string()) }),
@@ -78,6 +85,7 @@ export const planSchema = z.strictObject({
   tolerate: tolerateSchema.optional(),
   retry: retrySchema.optional(),
   hooks: hooksSchema.optional(),
+  objective: objectiveSchema.optional(),
 });
 
 export type Plan = z.infer<typeof planSchema>;

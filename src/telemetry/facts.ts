@@ -108,6 +108,20 @@ export const facts: { [Name in FactName]: FactEntry<Name> } = {
     message: 'ping was given up',
     fields: { ...actor, ping: "its name in the agent's file", message: 'what the last try met' },
   },
+  'plan.overdue': {
+    level: 'warn',
+    message: 'plan is overdue',
+    fields: {
+      plan: 'its name',
+      since: 'when its last complete backup was made; null where it has none',
+      why: 'no complete backup within its maxAge, or five backups in a row that a drain cancelled',
+    },
+  },
+  'plan.on-time': {
+    level: 'info',
+    message: 'plan is overdue no more',
+    fields: { plan: 'its name', since: 'when its last complete backup was made; null where it has none' },
+  },
   'engine.unlimited': {
     level: 'warn',
     message: 'engine runs without its limits',

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { AnswerError } from '../../core/answer-error.ts';
 import { commandFields } from '../../domain/commands.ts';
+import { overdueOf } from '../../domain/overdue.ts';
 import { type Pause, pauseNow, untilMs, untilText } from '../../domain/pause.ts';
 import { nameText, planSchema } from '../../domain/plan.ts';
 import type { StoredPlan } from '../../domain/plan-store.ts';
@@ -9,6 +10,7 @@ import { command } from '../../nats/command-service.ts';
 import { timeText } from '../../runtime/step-record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { OneAtATime } from '../one-at-a-time.ts';
+import { backupsOfPlans } from '../overdue-watch.ts';
 import { checkPlan } from '../plan-check.ts';
 import { refuseImpossible } from '../plan-refusals.ts';
 import { warningsOf } from '../plan-warnings.ts';
@@ -43,7 +45,9 @@ export function planCommands(parts: AgentParts) {
     'plan.get': command({
       schema: z.strictObject({ name: nameText }),
       handle: async ({ name }) => {
-        return shown(parts, await planOf(parts, name));
+        const stored = await planOf(parts, name);
+        const [answer = {}] = await shown(parts, [stored]);
+        return answer;
       },
     }),
     'plan.list': command({
@@ -56,7 +60,7 @@ export function planCommands(parts: AgentParts) {
         const matching = all.filter(({ plan }) =>
           Object.entries(labels).every(([key, value]) => plan.labels?.[key] === value),
         );
-        return { plans: matching.slice(0, limit).map(stored => shown(parts, stored)) };
+        return { plans: await shown(parts, matching.slice(0, limit)) };
       },
     }),
     'plan.pause': command({
@@ -103,10 +107,15 @@ export function planCommands(parts: AgentParts) {
   };
 }
 
-/** A plan with what is known of it beside its document; `paused` is there only while it is. */
-function shown({ clock }: AgentParts, { plan, revision, paused }: StoredPlan): object {
-  const pause = pauseNow(paused, clock.now());
-  return { ...plan, revision, ...(pause && { paused: pause }) };
+/** Plans with what is known of each beside its document; `paused` and `overdue` are there only while it is. */
+async function shown(parts: AgentParts, stored: readonly StoredPlan[]): Promise<object[]> {
+  const now = parts.clock.now();
+  const backupsOf = await backupsOfPlans(parts);
+  return stored.map(({ plan, revision, paused }) => {
+    const pause = pauseNow(paused, now);
+    const overdue = overdueOf(plan, backupsOf(plan.name), now);
+    return { ...plan, revision, ...(pause && { paused: pause }), ...(overdue && { overdue }) };
+  });
 }
 
 async function setPause(parts: AgentParts, name: string, pause: Pause | null, requestId: string | undefined) {

@@ -98,12 +98,12 @@ export function addPlan(program: Command, cli: Cli): void {
 
 /** The document as it can be applied again: YAML has escapes of its own for most of what a terminal would obey. */
 function documentLines(answer: Record<string, unknown>): string[] {
-  const { ok: _ok, revision, paused, ...document } = answer;
+  const { ok: _ok, revision, paused, overdue, ...document } = answer;
   const text = stringify({ kind: 'Plan', ...document });
-  const pause = pauseText(paused);
+  const known = [pauseText(paused), overdueText(overdue)].flatMap(line => line ?? []);
   return [
     `# revision ${printable(String(revision))}`,
-    ...(pause === undefined ? [] : [`# ${printable(pause)}`]),
+    ...known.map(line => `# ${printable(line)}`),
     ...text.trimEnd().split('\n').map(shownText),
   ];
 }
@@ -115,10 +115,21 @@ function pauseText(paused: unknown): string | undefined {
   return `paused${until}${typeof paused.note === 'string' ? `: ${paused.note}` : ''}`;
 }
 
+/** `overdue: its last complete backup is older than its maxAge of 26h`; undefined for a plan that is not. */
+function overdueText(overdue: unknown): string | undefined {
+  return isObject(overdue) ? `overdue: ${String(overdue.why)}` : undefined;
+}
+
+/** `paused; overdue: ...`, as far as it is so. */
+function stateText(row: Record<string, unknown>): string | undefined {
+  const known = [textOf(row.state), pauseText(row.paused), overdueText(row.overdue)].flatMap(text => text ?? []);
+  return known.length > 0 ? known.join('; ') : undefined;
+}
+
 const columns: Column<Record<string, unknown>>[] = [
   { title: 'PLAN', cell: row => textOf(row.name) },
   { title: 'ENGINE', cell: row => (isObject(row.engine) ? textOf(row.engine.type) : undefined) },
   { title: 'PATH', cell: row => (isObject(row.engine) ? textOf(row.engine.path) : undefined) },
   { title: 'REPOSITORY', cell: row => shownReference(row.repository) },
-  { title: 'STATE', cell: row => textOf(row.state) ?? pauseText(row.paused) },
+  { title: 'STATE', cell: stateText },
 ];

@@ -1,0 +1,184 @@
+/**
+ * Tells when a plan of this agent comes to be overdue, and when it is so no more.
+ *
+ * 1. Each is told once; another reason is told as well. What an incarnation before this one told is not known: a plan
+ *    that is overdue when its agent starts is told again. One that was deleted, or is another agent's now, is told no more.
+ * 2. One timer for all plans. It rings after a minute, or sooner, when a plan comes to its age.
+ * 3. The stores are read whole only where a plan is new here or seems overdue: of a backup that ends here its own record
+ *    and entry are read.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AnswerError } from '../core/answer-error.ts';
+import type { Fact } from '../core/observer.ts';
+import type { CatalogEntry } from '../domain/catalog.ts';
+import {
+  type BackupsOfPlan,
+  dueAtMs,
+  type EndedRun,
+  lastRuns,
+  newestComplete,
+  type Overdue,
+  overdueOf,
+} from '../domain/overdue.ts';
+import type { Plan } from '../domain/plan.ts';
+import type { ActorRecord } from '../runtime/record.ts';
+import { timeText } from '../runtime/step-record.ts';
+import type { AgentParts } from './agent-parts.ts';
+import { recordsOf } from './commands/records.ts';
+import { ownOf } from './responsibility.ts';
+
+type Parts = Pick<AgentParts, 'config' | 'plans' | 'store' | 'catalog' | 'membership' | 'clock' | 'observe'>;
+
+const everyMs = 60_000;
+
+export class OverdueWatch {
+  readonly #parts: Parts;
+  /** What was told of each plan of this agent; null where it is on time. */
+  #told = new Map<string, Overdue | null>();
+  #last = new Map<string, EndedRun[]>();
+  #completed = new Map<string, string>();
+  /** Backups that ended since the last look. */
+  #ended: string[] = [];
+  /** Nothing was read yet, or not all that had to be. */
+  #isBlind = true;
+  #state: 'new' | 'open' | 'closed' = 'new';
+  #looking: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** Looks now, and from now on. */
+  open(): void {
+    if (this.#state !== 'new') return;
+    this.#state = 'open';
+    this.#lookIn(0);
+  }
+
+  /** To be called with each fact: a backup that ends may change what is so. */
+  hear(fact: Fact): void {
+    if (fact.fact !== 'actor.transition' || fact.kind !== 'backup' || !fact.final) return;
+    this.#ended.push(fact.id);
+    this.#lookIn(0);
+  }
+
+  /** Ends the looks; what ended before is looked at yet, within a bound. */
+  async close(withinMs: number): Promise<void> {
+    const wasOpen = this.#state === 'open';
+    this.#state = 'closed';
+    clearTimeout(this.#timer);
+    const lastLook = async () => {
+      await this.#looking;
+      if (wasOpen && this.#ended.length > 0) await this.#look();
+    };
+    await Promise.race([lastLook(), sleep(withinMs, undefined, { ref: false })]);
+  }
+
+  #lookIn(inMs: number): void {
+    clearTimeout(this.#timer);
+    if (this.#state !== 'open' || this.#looking) return; // the look under way sets the next one
+    this.#timer = setTimeout(() => void this.#look(), inMs).unref();
+  }
+
+  /** One at a time; never rejects. */
+  #look(): Promise<void> {
+    this.#looking ??= this.#lookAtAll()
+      .catch((error: unknown) => {
+        this.#isBlind = true;
+        this.#trouble(error);
+        return everyMs;
+      })
+      .then(nextMs => {
+        this.#looking = undefined;
+        this.#lookIn(nextMs);
+      });
+    return this.#looking;
+  }
+
+  /** Resolves with how long nothing can change but by a backup that ends. */
+  async #lookAtAll(): Promise<number> {
+    const { plans, clock } = this.#parts;
+    const own = (await ownOf(this.#parts, await plans.list())).map(({ plan }) => plan);
+    const isNew = own.some(({ name }) => !this.#told.has(name));
+    const ended = this.#ended.splice(0);
+    if (isNew || this.#isBlind) await this.#learnAll();
+    else for (const id of ended) await this.#learn(id);
+    const told = this.#told;
+    this.#told = new Map(own.map(({ name }) => [name, told.get(name) ?? null]));
+    const seemsOld = own.some(plan => dueAtMs(plan, this.#completed.get(plan.name) ?? null) < clock.now());
+    if (seemsOld) this.#completed = newestComplete(await this.#parts.catalog.list());
+    for (const plan of own) this.#tell(plan);
+    return this.#ended.length > 0 ? 0 : untilNext(own, this.#completed, clock.now());
+  }
+
+  async #learnAll(): Promise<void> {
+    this.#isBlind = false;
+    const { store, catalog } = this.#parts;
+    const records = await recordsOf(store, 'backup');
+    this.#last = lastRuns(records.flatMap(({ record }) => endedRun(record)));
+    this.#completed = newestComplete(await catalog.list());
+  }
+
+  async #learn(id: string): Promise<void> {
+    const { store, catalog } = this.#parts;
+    const stored = await store.read('backup', id);
+    const [run] = stored ? endedRun(stored.record) : [];
+    if (!run) return;
+    this.#last = lastRuns([...[...this.#last.values()].flat(), run]);
+    const entry = run.ending === 'completed' ? await catalog.get(id) : undefined;
+    if (entry) this.#completed = newestComplete([...asEntries(this.#completed), entry]);
+  }
+
+  #tell(plan: Plan): void {
+    const { clock, observe } = this.#parts;
+    const { name } = plan;
+    const before = this.#told.get(name) ?? null;
+    const now = overdueOf(plan, backupsOf(name, this.#completed, this.#last), clock.now());
+    this.#told.set(name, now);
+    const at = timeText(clock.now());
+    if (now && now.why !== before?.why) observe({ fact: 'plan.overdue', plan: name, ...now, at });
+    if (before && !now) observe({ fact: 'plan.on-time', plan: name, since: this.#completed.get(name) ?? null, at });
+  }
+
+  /** While NATS is away nothing can be known, and others say so. */
+  #trouble(error: unknown): void {
+    if (this.#state === 'closed' || (error instanceof AnswerError && error.code === 'unavailable')) return;
+    const { message, stack = null } = error instanceof Error ? error : new Error(String(error));
+    const { clock, observe } = this.#parts;
+    observe({ fact: 'defect', where: 'the look for overdue plans', message, stack, at: timeText(clock.now()) });
+  }
+}
+
+/** What any agent can say of the backups of each plan, from what is stored. */
+export async function backupsOfPlans({
+  store,
+  catalog,
+}: Pick<Parts, 'store' | 'catalog'>): Promise<(plan: string) => BackupsOfPlan> {
+  const [records, entries] = await Promise.all([recordsOf(store, 'backup'), catalog.list()]);
+  const last = lastRuns(records.flatMap(({ record }) => endedRun(record)));
+  const completed = newestComplete(entries);
+  return plan => backupsOf(plan, completed, last);
+}
+
+function backupsOf(
+  plan: string,
+  completed: ReadonlyMap<string, string>,
+  last: ReadonlyMap<string, EndedRun[]>,
+): BackupsOfPlan {
+  return { completedAt: completed.get(plan) ?? null, last: last.get(plan) ?? [] };
+}
+
+function endedRun({ final, context }: ActorRecord): EndedRun[] {
+  return final ? [context as unknown as EndedRun] : [];
+}
+
+function asEntries(completed: ReadonlyMap<string, string>): Pick<CatalogEntry, 'plan' | 'outcome' | 'completedAt'>[] {
+  return [...completed].map(([plan, completedAt]) => ({ plan, completedAt, outcome: 'completed' }));
+}
+
+/** Until the next of some plans comes to its age, at most until the next look anyway. */
+function untilNext(plans: readonly Plan[], completed: ReadonlyMap<string, string>, nowMs: number): number {
+  const moments = plans.map(plan => dueAtMs(plan, completed.get(plan.name) ?? null)).filter(moment => moment >= nowMs);
+  return Math.min(everyMs, Math.min(...moments) - nowMs + 1);
+}
