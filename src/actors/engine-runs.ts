@@ -222,14 +222,12 @@ export class EngineRuns {
     await this.#stopNow(id, { graceMs: leftoverGraceMs }); // invariant 1
     signal.throwIfAborted();
     const directory = await this.directory(id);
-    const { command, args, env = {}, user } = await step.order();
+    const order = await step.order();
     signal.throwIfAborted();
-    if (user !== undefined)
-      throw permanent('engine-failed', `this version cannot start an engine as the user ${user}`, 'leave out `user`');
     const { limits = {}, onUnlimited } = this.#options;
     const progress = this.#progressOf(run);
     const listener = listenerOf(step, progress);
-    const process = await startEngine({ command, args, directory, token: key, env, bounds, limits, ...listener });
+    const process = await startEngine({ ...order, directory, token: key, bounds, limits, ...listener });
     if (process.unlimited.length > 0) onUnlimited?.(kind, id, process.unlimited);
     return this.#follow(run, step, process, progress);
   }

@@ -82,7 +82,13 @@ async function putPlan({ client, agent, source, options, say }: Omit<FirstBackup
 
 async function planOf(client: Client, name: string): Promise<Plan | undefined> {
   try {
-    const { ok: _ok, revision: _revision, paused: _paused, ...plan } = await client.request('plan.get', { name });
+    const {
+      ok: _ok,
+      revision: _revision,
+      paused: _paused,
+      overdue: _overdue,
+      ...plan
+    } = await client.request('plan.get', { name });
     return plan as Plan;
   } catch (error) {
     if (error instanceof AnswerError && error.code === 'not-found') return undefined;

@@ -19,7 +19,7 @@ import { type EngineBounds, writeBounds } from './run-control.ts';
 import type { RunDirectory } from './run-directory.ts';
 import { clearLastStart, isToken, runnerVersion, type StartFile, writeStartFile } from './run-files.ts';
 import { namedProcesses, type RunProcesses, settledProcesses } from './run-processes.ts';
-import { type RunnerStart, spawnRunner, startedEngine } from './runner-process.ts';
+import { checkUser, type RunnerStart, spawnRunner, startedEngine } from './runner-process.ts';
 import { StopLadder, type StopOrder, type StopResult } from './stop-ladder.ts';
 import { spawnInScope } from './systemd-scope.ts';
 
@@ -44,6 +44,7 @@ export interface EngineStart extends RunnerStart, EngineListener {
 export async function startEngine(start: EngineStart): Promise<EngineProcess> {
   const { command, args, directory, token } = start;
   if (!isToken(token)) throw new Error(`not a token: ${JSON.stringify(token)}`);
+  checkUser(start);
   await clearLastStart(directory.path);
   await writeBounds(directory.path, { deadlineAt: null, ...start.bounds });
   const file: StartFile = {

@@ -16,8 +16,10 @@ export interface RunnerStart {
   args: readonly string[];
   /** Variables beyond the allowlist, for this engine. */
   env?: Readonly<Record<string, string>>;
-  /** Working directory; the run's unless given. */
+  /** Working directory; unless given the run's, or the root directory for another user, whom the run's is closed to. */
   cwd?: string;
+  /** Who it runs as, on Linux where the agent is root; runner and watcher stay the agent's. The agent's own unless given. */
+  user?: string;
   /** The run's directory, which exists. */
   directory: RunDirectory;
 }
@@ -32,7 +34,21 @@ const script = fileURLToPath(new URL('./runner.sh', import.meta.url));
 /** What a start may take, on a busy host. */
 const startMsMax = 30_000;
 /** How `runner.sh` ends where it starts nothing. */
-const exitOf = { commandMissing: 127, givenUp: 75, notRecorded: 74 };
+const exitOf = {
+  commandMissing: 127,
+  givenUp: 75,
+  notRecorded: 74,
+  logsNotGiven: 73,
+  setprivMissing: 69,
+  userUnknown: 67,
+};
+
+/** Throws the failure `engine-not-started` where this agent may start nobody's processes but its own. */
+export function checkUser({ command, user }: Pick<RunnerStart, 'command' | 'user'>): void {
+  if (user === undefined || (process.platform === 'linux' && process.getuid?.() === 0)) return;
+  const why = process.platform === 'linux' ? 'the agent is not root' : 'only Linux has that';
+  throw notStarted(`${command} as the user ${user}`, why, { hint: 'run the agent as root, or leave out `user`' });
+}
 
 /** Rejects with the failure `engine-not-started` where there is no process. `within` becomes the runner. */
 export async function spawnRunner(
@@ -40,13 +56,13 @@ export async function spawnRunner(
   { token, start: name }: StartFile,
   within: readonly string[] = [],
 ): Promise<StartedRunner> {
-  const { command, args, directory } = start;
+  const { command, args, directory, user = '' } = start;
   const [stdout, stderr] = [openSync(directory.stdoutPath, 'a', 0o600), openSync(directory.stderrPath, 'a', 0o600)];
   try {
     const stderrFrom = fstatSync(stderr).size;
-    const words = [...within, '/bin/sh', script, directory.path, token, name, command, ...args];
+    const words = [...within, '/bin/sh', script, directory.path, token, name, user, command, ...args];
     const child = spawn(words[0] ?? '', words.slice(1), {
-      cwd: start.cwd ?? directory.path,
+      cwd: start.cwd ?? (user === '' ? directory.path : '/'),
       env: engineEnvironment(start.env),
       detached: true,
       stdio: ['ignore', stdout, stderr],
@@ -62,7 +78,7 @@ export async function spawnRunner(
 
 /**
  * Resolves with the engine once it is named and has a session of its own, or has ended already. Rejects with the failure
- * `engine-not-started` where there will be none.
+ * `engine-not-started` where there will be none, and `engine-missing` where what gives it its user is not there.
  */
 export async function startedEngine(
   start: RunnerStart,
@@ -75,7 +91,7 @@ export async function startedEngine(
     const hasExited = child.exitCode !== null || child.signalCode !== null;
     const engine = readEngineFile(path, file)?.identity;
     if (engine && (hasExited || !isAlive(engine) || hasSession(engine))) return engine;
-    if (hasExited) throw notStarted(start.command, whyNot(child));
+    if (hasExited) throw notStartedBy(start, child);
     if (performance.now() > end) throw notStarted(start.command, `its runner did nothing for ${startMsMax} ms`);
     await delay(2);
   }
@@ -86,19 +102,33 @@ function hasSession({ pid }: ProcessIdentity): boolean {
   return process.platform !== 'linux' || processEntry(pid)?.group === pid;
 }
 
+function notStartedBy({ command, user }: RunnerStart, child: ChildProcess): FailureError {
+  const as = `${command} as the user ${user}`;
+  if (child.exitCode === exitOf.setprivMissing)
+    return notStarted(as, 'there is no setpriv on the PATH', { code: 'engine-missing', hint: 'install util-linux' });
+  if (child.exitCode === exitOf.userUnknown)
+    return notStarted(as, 'there is no such user on this host', { hint: 'name one that is there' });
+  return notStarted(command, whyNot(child));
+}
+
 function whyNot({ exitCode, signalCode }: ChildProcess): string {
   if (exitCode === exitOf.commandMissing) return 'there is no such command, or it may not be run';
   if (exitCode === exitOf.notRecorded) return 'its process could not be recorded in the directory of the run';
+  if (exitCode === exitOf.logsNotGiven) return 'its logs could not be given to its user';
   if (exitCode === exitOf.givenUp) return 'the start was given up';
   return `its runner ended with ${signalCode ?? exitCode}`;
 }
 
-function notStarted(command: string, why: string, options?: { cause: Error }): FailureError {
+function notStarted(
+  what: string,
+  why: string,
+  { code = 'engine-not-started', hint, cause }: { code?: string; hint?: string; cause?: Error } = {},
+): FailureError {
   const failure = {
     kind: 'permanent',
-    code: 'engine-not-started',
-    message: `cannot start ${command}: ${why}`,
-    hint: 'see that the command is installed and may be run by the user of the agent',
+    code,
+    message: `cannot start ${what}: ${why}`,
+    hint: hint ?? 'see that the command is installed and may be run by the user of the agent',
   } as const;
-  return new FailureError(failure, options);
+  return new FailureError(failure, cause && { cause });
 }

@@ -1,9 +1,10 @@
 #!/bin/sh
 # Holds one engine process, so that it outlives the agent that started it and ends rightly though no agent comes back.
 #
-#   runner.sh DIR TOKEN START COMMAND [ARGUMENT...]
+#   runner.sh DIR TOKEN START USER COMMAND [ARGUMENT...]
 #
 # DIR is the run's directory, TOKEN what every process of the engine carries in its environment, START names this start.
+# USER is whom the engine runs as, which takes root and Linux; empty for this script's own.
 # stdin, stdout and stderr are the engine's: files, never pipes. The environment is the engine's, too, but for the token.
 #
 # 1. Whoever makes DIR/claim-START first decides whether this start happens: the runner, or an agent that gave it up.
@@ -20,12 +21,18 @@ set -u
 version=1
 
 main() {
-  dir=$1 token=$2 start=$3
-  shift 3
+  dir=$1 token=$2 start=$3 user=$4
+  shift 4
   runnable "$1" || exit 127
   # What this script calls may not be on the engine's PATH.
   engine_path=${PATH-}
   PATH=${PATH:+$PATH:}/usr/bin:/bin:/usr/sbin:/sbin
+  if [ -n "$user" ]; then
+    setpriv=$(command -v setpriv) || exit 69
+    group=$(id -g -- "$user" 2>/dev/null) || exit 67
+    # What it says to /dev/stderr opens the file anew. Its directory stays closed to it.
+    chown -- "$user" "$dir/stdout.log" "$dir/stderr.log" || exit 73
+  fi
   mask=$(umask)
   umask 077
   mkdir "$dir/claim-$start" 2>/dev/null || exit 75
@@ -72,6 +79,8 @@ engine() {
   export REEVE_RUN="$token"
   setsid=$(command -v setsid) perl=$(command -v perl)
   PATH=$engine_path
+  # By now everything is recorded, which only the runner's own user may do.
+  [ -z "$user" ] || set -- "$setpriv" --reuid "$user" --regid "$group" --init-groups -- "$@"
   [ -n "$setsid" ] && exec "$setsid" "$@"
   # macOS has no setsid(1).
   [ -n "$perl" ] && exec "$perl" -MPOSIX -e 'POSIX::setsid(); exec { $ARGV[0] } @ARGV; exit 127' "$@"

@@ -64,7 +64,7 @@ test('a start that its runner has not begun when it is looked for never happens'
   await begun();
   expect(await stopLeftover(run.directory, { graceMs: 100 })).toMatchObject({ gone: true });
   const script = join(import.meta.dirname, '..', '..', 'src', 'runner', 'runner.sh');
-  const late = spawn('/bin/sh', [script, run.directory.path, run.token, 'the-start', 'touch', 'ran'], {
+  const late = spawn('/bin/sh', [script, run.directory.path, run.token, 'the-start', '', 'touch', 'ran'], {
     cwd: run.directory.path,
     stdio: 'ignore',
   });

@@ -4,18 +4,18 @@ import { FailureError } from '../../core/failure.ts';
 import type { Check, EngineScope } from '../engine.ts';
 import { checkPlaces } from '../place-checks.ts';
 import { definitionOf } from './definition.ts';
+import { userOf } from './user.ts';
 
 export async function checkExec(scope: EngineScope): Promise<Check[]> {
   return [await checkCommand(scope), ...(await checkPlaces(scope))];
 }
 
-async function checkCommand({ run, config }: EngineScope): Promise<Check> {
+async function checkCommand({ key, run, config }: EngineScope): Promise<Check> {
   const name = 'command';
   try {
     const { backup, restore, user } = definitionOf(run.document, config);
     for (const [command] of restore ? [backup, restore] : [backup]) await access(command, constants.X_OK);
-    if (user !== undefined && process.getuid?.() !== 0)
-      return { name, ok: false, message: `it runs as ${user}, and the agent is not root`, hint: 'leave out `user`' };
+    if (user !== undefined) await userOf(user, { key });
     const hint = restore ? '' : "define `restore` in the agent's file, so that Reeve can restore its backups";
     return { name, ok: true, message: `${backup[0]} can be run${restore ? '' : '; it cannot be restored'}`, hint };
   } catch (error) {

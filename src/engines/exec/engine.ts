@@ -15,7 +15,7 @@ import { checkExec } from './check.ts';
 import { type Definition, definitionOf, execOf, filled } from './definition.ts';
 import type { Job, JobOf, Results } from './job.ts';
 import { progressOf } from './progress.ts';
-import { giveTo } from './user.ts';
+import { environmentOf, giveTo, type User, userOf } from './user.ts';
 
 const noneSkipped = { count: 0, first: [], path: null };
 
@@ -60,8 +60,9 @@ function backupStep(scope: EngineScope): EngineStep<TransferOutput> {
   return {
     order: async () => {
       const definition = await runnable(scope, 'backup');
-      await makeOutput(scope, place, definition);
-      return orderOf(definition, definition.backup, { output: place.output });
+      const user = await userIn(definition, scope);
+      await makeOutput(place, definition, user);
+      return orderOf(definition, definition.backup, { output: place.output }, user);
     },
     ...progressBy(scope, place.output),
     outcome: async end => {
@@ -89,9 +90,10 @@ function restoreStep(scope: EngineScope): EngineStep<TransferOutput> {
         );
       if (include.length > 0) throw permanent('engine-failed', 'an exec restores whole backups', 'leave out `include`');
       const { output } = await committed(scope, backup);
+      const user = await userIn(definition, scope);
       await takeRestoreDirectory(scope, to);
-      if (definition.user !== undefined) await giveTo(definition.user, to, scope);
-      return orderOf(definition, definition.restore, { input: output, to });
+      if (user) await giveTo(user, to);
+      return orderOf(definition, definition.restore, { input: output, to }, user);
     },
     ...progressBy(scope, to),
     outcome: async end => completed(end, await countTree(to)),
@@ -131,26 +133,32 @@ async function runnable({ run, config }: EngineScope, task: 'backup' | 'restore'
 }
 
 /** An attempt starts with an empty output, unless its command goes on where the last one stopped. */
-async function makeOutput(scope: EngineScope, place: BackupPlace, { resumable, user }: Definition): Promise<void> {
+async function makeOutput(place: BackupPlace, { resumable }: Definition, user: User | undefined): Promise<void> {
   await makePlanDirectory(place);
   await atRepository(place.repository, async () => {
     if (resumable !== true) await rm(place.output, { recursive: true, force: true });
     await mkdir(place.output, { recursive: true, mode: 0o700 });
+    if (user) await giveTo(user, place.output);
   });
-  if (user !== undefined) await giveTo(user, place.output, scope);
+}
+
+async function userIn({ user }: Definition, scope: EngineScope): Promise<User | undefined> {
+  return user === undefined ? undefined : await userOf(user, scope);
 }
 
 function orderOf(
-  { values, env = [], user }: Definition,
+  { values, env = [] }: Definition,
   [command, ...args]: [string, ...string[]],
   own: Record<string, string>,
+  user: User | undefined,
 ): EngineOrder {
   const variables = env.flatMap(name => {
     const value = process.env[name];
     return value === undefined ? [] : [[name, value]];
   });
   const filledIn = filled(args, { ...values, ...own });
-  return { command, args: filledIn, env: Object.fromEntries(variables), ...(user !== undefined && { user }) };
+  const order = { command, args: filledIn, env: Object.fromEntries(variables) };
+  return user ? { ...order, env: { ...order.env, ...environmentOf(user) }, user: user.name } : order;
 }
 
 /** By its own words where it says how far it is, else by what has come to `directory`. */
