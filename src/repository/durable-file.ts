@@ -7,10 +7,14 @@ export const fileMode = 0o600;
 export const directoryMode = 0o700;
 
 /** Writes a new file and syncs it; rejects with EEXIST where the name is taken. The name itself is not yet durable. */
-export async function writeSynced(path: string, content: string | readonly Uint8Array[]): Promise<void> {
+export async function writeSynced(
+  path: string,
+  content: string | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<void> {
   const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, fileMode);
   try {
-    for (const part of typeof content === 'string' ? [Buffer.from(content)] : content) await file.writeFile(part);
+    const parts = typeof content === 'string' ? [Buffer.from(content)] : content;
+    for await (const part of parts) await file.writeFile(part);
     await file.sync();
   } finally {
     await file.close();

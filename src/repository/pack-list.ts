@@ -78,30 +78,44 @@ export async function* listPacks(
 export async function indexPacks(repository: Repository, run: string): Promise<void> {
   const names = await indexNames(repository, () => undefined);
   const anew = names.length >= indexFilesMax;
-  const parts: Buffer[] = [];
   const unsynced = new Set<string>();
-  for await (const pack of listPacks(repository)) {
-    if (anew || !pack.indexed) parts.push(encodePack(pack));
-    if (!pack.indexed) unsynced.add(dirname(packPath(repository, pack.id)));
+  const hash = createHash('sha256');
+  let packs = 0;
+  // Part by part: the tables of a million chunks are some 40 MB.
+  async function* parts(): AsyncGenerator<Buffer> {
+    yield indexHead();
+    for await (const pack of listPacks(repository)) {
+      if (!pack.indexed) unsynced.add(dirname(packPath(repository, pack.id)));
+      if (pack.indexed && !anew) continue;
+      packs += 1;
+      yield encodePack(pack);
+    }
   }
-  if (parts.length === 0) return;
+  async function* hashed(): AsyncGenerator<Buffer> {
+    for await (const part of parts()) {
+      hash.update(part);
+      yield part;
+    }
+  }
+  const draft = join(runDirectory(repository, run), 'index-draft');
+  await rm(draft, { force: true });
+  await writeSynced(draft, hashed());
+  if (packs === 0) return await rm(draft, { force: true });
   // A run that was killed just after it named a pack may have left the name undurable.
   for (const directory of unsynced) await syncDirectory(directory);
   await syncDirectory(join(repository.path, 'packs'));
-  const head = Buffer.alloc(indexHeadBytes);
-  magic.copy(head);
-  head[8] = packFormat;
-  const whole = [head, ...parts];
-  const hash = createHash('sha256');
-  for (const part of whole) hash.update(part);
   const sha256 = hash.digest('hex');
-  const draft = join(runDirectory(repository, run), `index-${sha256}`);
-  await rm(draft, { force: true });
-  await writeSynced(draft, whole);
   await rename(draft, indexPath(repository, sha256));
   await syncDirectory(join(repository.path, 'index'));
   // Only after the one that takes them in is durable. Another who reads them meanwhile reads the packs instead.
   if (anew) for (const name of names) if (name !== sha256) await rm(indexPath(repository, name), { force: true });
+}
+
+function indexHead(): Buffer {
+  const head = Buffer.alloc(indexHeadBytes);
+  magic.copy(head);
+  head[8] = packFormat;
+  return head;
 }
 
 /** What the index has, of packs that are there and of others. */
