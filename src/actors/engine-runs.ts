@@ -49,8 +49,6 @@ interface EngineRun extends Followed {
   key: string;
   process: EngineProcess;
   progress: EngineProgress;
-  /** It goes on without this agent. */
-  isLetGo: boolean;
 }
 
 /** Whose process it is, and under which key. */
@@ -76,6 +74,8 @@ export class EngineRuns {
   readonly #options: EngineRunsOptions;
   readonly #runs = new Map<string, EngineRun>();
   readonly #starting = new Map<string, { key: string; started: Promise<Followed> }>();
+  /** Runs that go on without this agent, also one whose process is only being started. */
+  readonly #letGo = new Set<string>();
   /** The keys whose ends were taken, by run. */
   readonly #taken = new Map<string, string>();
 
@@ -108,13 +108,13 @@ export class EngineRuns {
   /** Removes what a run left in the data directory. */
   async forget(id: string): Promise<void> {
     this.#taken.delete(id);
+    this.#letGo.delete(id);
     await this.#directoryOf(id).remove();
   }
 
   /** The process of this run goes on when the agent ends. */
   letGo(id: string): void {
-    const run = this.#runs.get(id);
-    if (run) run.isLetGo = true;
+    this.#letGo.add(id);
   }
 
   /**
@@ -123,7 +123,7 @@ export class EngineRuns {
    */
   async killAll(): Promise<void> {
     const all = new Set([...this.#runs.keys(), ...this.#starting.keys()]);
-    const ids = [...all].filter(id => !this.#runs.get(id)?.isLetGo);
+    const ids = [...all].filter(id => !this.#letGo.has(id));
     await Promise.all(ids.map(id => this.stop(id, { graceMs: 0, killMs: killAllMs })));
   }
 
@@ -146,9 +146,8 @@ export class EngineRuns {
    * What is gone may have left processes that `stop` ends.
    */
   async reattach(run: RunOfEngine, step: EngineStep<unknown>): Promise<Attached['found']> {
-    const there = this.#runs.get(run.id);
-    if (there) there.isLetGo = false;
-    if (there) return 'alive';
+    this.#letGo.delete(run.id);
+    if (this.#runs.has(run.id)) return 'alive';
     const isIts = lastToken(this.#directoryOf(run.id)) === run.key;
     return isIts ? (await this.#attach(run, step)).found : 'gone';
   }
@@ -252,7 +251,7 @@ export class EngineRuns {
         if (isCurrent()) this.#runs.delete(id);
       });
     outcome.catch(() => undefined); // whoever follows hears of it
-    this.#runs.set(id, { kind, key, process, outcome, progress, isLetGo: false });
+    this.#runs.set(id, { kind, key, process, outcome, progress });
     if (step.measure) void progress.measure(step.measure);
     return { outcome };
   }
