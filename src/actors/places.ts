@@ -89,8 +89,9 @@ export async function checkAllowedPlaces(
 ): Promise<void> {
   if (task === 'restore' && restore) await checkReached(config, 'restore', restore.to);
   const source = sourcePathOf(document.engine);
-  if (task === 'backup' && source !== undefined) await checkReached(config, 'read', source);
-  if (task === 'backup') checkSourceAddress(document, config);
+  const asksSource = task === 'backup' || task === 'snapshot';
+  if (asksSource && source !== undefined) await checkReached(config, 'read', source);
+  if (asksSource) checkSourceAddress(document, config);
   await checkRepository(document, config);
 }
 

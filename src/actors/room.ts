@@ -55,7 +55,7 @@ async function lackOf(
   config: AgentConfig,
   signal: AbortSignal,
 ): Promise<{ message: string; hint: string } | undefined> {
-  if (run.task !== 'backup' && run.task !== 'snapshot') return undefined;
+  if (run.task !== 'backup') return undefined;
   const found = minFreeOf(run, config);
   if (!found) return undefined;
   const freeBytes = await orAborted(freeBytesAt(found.path), signal);

@@ -13,7 +13,7 @@ import { failureOf } from '../core/failure.ts';
 import type { CatalogEntry, SlotContent } from '../domain/catalog.ts';
 import type { RunContext } from '../domain/run.ts';
 import { turnOf } from '../domain/turn.ts';
-import { isStep, type Work } from '../engines/engine.ts';
+import { isStep, type Snapshots, type Work } from '../engines/engine.ts';
 import { engineOf } from '../engines/engines.ts';
 import { permanent } from '../engines/failures.ts';
 import type { StopOrder } from '../runner/engine-process.ts';
@@ -60,7 +60,9 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
         if (stallMs !== undefined && engineRuns.stalledMs(run.id) > stallMs) tell({ type: 'engine.stalled' });
       }, stallCheckMs);
       try {
-        const step = engineOf(run.document).transfer(await scopeOf(input, parts, signal));
+        const scope = await scopeOf(input, parts, signal);
+        if (run.task === 'snapshot') return await snapshotsOf(run).taken(scope);
+        const step = engineOf(run.document).transfer(scope);
         const output = await engineRuns.run(transferOf(input, parts), step, signal);
         if (run.task === 'verify' && run.restore && output.outcome === 'completed')
           await markVerified(run.restore.backup, parts, signal);
@@ -105,6 +107,8 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
 
     reattach: effect<ReattachOutput, RunEffectInput>(async ({ input, signal }) => {
       const { run } = input;
+      // It has no process that could have gone on: it is asked for again, and found.
+      if (run.task === 'snapshot') return { found: 'gone', resumable: true, reason: 'engine-failed' };
       const engine = engineOf(run.document);
       const step = engine.transfer(await scopeOf(input, parts, signal));
       const found = await engineRuns.reattach(transferOf(input, parts), step);
@@ -194,6 +198,8 @@ async function markVerified(backup: string, { entries, clock }: AgentParts, sign
 /** What the slot says, once the catalog says it too, or will as soon as NATS is back. */
 async function entered(run: RunContext, slot: SlotContent, { entries }: AgentParts): Promise<SlotOutput> {
   if (slot.slot === 'void') return { slot: 'void' };
+  // What the source keeps is no backup: the catalog lists what `restore.start` can bring back.
+  if (run.task === 'snapshot') return { slot: 'manifest', outcome: slot.outcome };
   const entry: CatalogEntry = {
     id: run.id,
     plan: run.plan,
@@ -211,6 +217,12 @@ async function entered(run: RunContext, slot: SlotContent, { entries }: AgentPar
   };
   await entries.add(entry);
   return { slot: 'manifest', outcome: slot.outcome };
+}
+
+function snapshotsOf({ document }: RunContext): Snapshots {
+  const { snapshots } = engineOf(document);
+  if (snapshots) return snapshots;
+  throw permanent('engine-failed', `the engine ${document.engine.type} makes no snapshots`, '');
 }
 
 function stopOrderOf(run: RunContext, { clock, config }: AgentParts): StopOrder {

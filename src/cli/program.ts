@@ -16,6 +16,7 @@ import { addQueue } from './commands/queue.ts';
 import { addRestore } from './commands/restore.ts';
 import { addSend } from './commands/send.ts';
 import { addShow } from './commands/show.ts';
+import { addSnapshot } from './commands/snapshot.ts';
 import { addUp } from './commands/up.ts';
 import { addVerify } from './commands/verify.ts';
 import { addWatch } from './commands/watch.ts';
@@ -30,6 +31,7 @@ const commands = [
   addPlan,
   addCheck,
   addBackup,
+  addSnapshot,
   addRestore,
   addVerify,
   addDiff,

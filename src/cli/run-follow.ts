@@ -59,6 +59,8 @@ export function endingLines(record: SeenRecord): string[] {
   const lines = [
     `${record.kind} ${printable(record.id)} ${printable(record.state)}${why}${figures ? `: ${figures}` : ''}`,
   ];
+  if (record.kind === 'snapshot' && record.state === 'completed' && isObject(result))
+    lines.push(`  kept by its source as ${printable(String(result.position))}`);
   if (typeof message === 'string' && message) lines.push(`  ${printable(message)}`);
   if (isObject(skipped) && Number(skipped.count) > 0) {
     const list = typeof skipped.path === 'string' ? `; the whole list is in ${printable(skipped.path)}` : '';

@@ -99,6 +99,19 @@ export interface Engine {
   discard: (scope: EngineScope, signal: AbortSignal) => Work<string[]>;
   /** Looks before the night whether a run could work: the tool, the login, the source, the repository, room. */
   check: (scope: EngineScope, signal: AbortSignal) => Promise<Check[]>;
+  /** Absent where the source keeps no snapshots: `snapshot.start` is refused then. */
+  snapshots?: Snapshots;
+}
+
+/**
+ * Restore points that the source itself keeps. `prepare` makes the run's, `prove` sees that it is there, and `release`
+ * deletes it unless it was committed.
+ */
+export interface Snapshots {
+  /** What the snapshot that `prepare` made comes to. No process is needed: it is there already. */
+  taken: (scope: EngineScope) => Promise<TransferOutput>;
+  /** Deletes one that was kept, by its name in the source (the run's `result.position`); done also where it is gone. */
+  delete: (document: Plan, config: AgentConfig, name: string, signal: AbortSignal) => Promise<void>;
 }
 
 /** A commit slot in the repository itself; both resolve with what the slot says for good. */

@@ -30,6 +30,15 @@ describe('a backup', () => {
     expect(context.endedAt).toBe('2026-03-01T02:00:01.000Z');
   });
 
+  it('is in this like a snapshot, which stays only where its slot says so', () => {
+    const kept = play({ task: 'snapshot' }, [...proven, run.committed, run.cleaned]);
+    expect([kept.last, kept.context.slot]).toEqual(['completed', 'manifest']);
+    const events = [...stored, run.told('snapshot.cancel'), run.gone, run.voided, run.cleaned];
+    const cancelled = play({ task: 'snapshot' }, events);
+    expect([cancelled.last, cancelled.context.slot]).toEqual(['cancelled', 'void']);
+    expect(cancelled.states).toContain('cleaning.settling');
+  });
+
   it('that skipped files is partial, and says why', () => {
     const partial = run.done('commit', { slot: 'manifest', outcome: 'partial' });
     const events = [

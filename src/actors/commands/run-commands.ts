@@ -16,10 +16,12 @@ const { note, requestId } = commandFields;
 const limit = z.int().min(1).max(10_000).optional();
 
 /** The key of each kind's list. */
-const listKeys = { backup: 'backups', restore: 'restores', verify: 'verifies' } as const satisfies Record<
-  OfferedKind,
-  string
->;
+const listKeys = {
+  backup: 'backups',
+  restore: 'restores',
+  verify: 'verifies',
+  snapshot: 'snapshots',
+} as const satisfies Record<OfferedKind, string>;
 
 export function runCommands(parts: AgentParts): Record<string, AnyCommand> {
   return {

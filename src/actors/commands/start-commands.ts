@@ -1,6 +1,6 @@
 /**
- * Commands that start runs: `backup.start`, `restore.start`, `verify.start`. Every agent hears them, and the one that the
- * plan's placement gives starts the run, for runs are bound to their agent.
+ * Commands that start runs: `backup.start`, `snapshot.start`, `restore.start`, `verify.start`. Every agent hears them, and
+ * the one that the plan's placement gives starts the run, for runs are bound to their agent.
  */
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
@@ -14,6 +14,7 @@ import type { StoredPlan } from '../../domain/plan-store.ts';
 import { policyOf } from '../../domain/policy.ts';
 import type { RunContext } from '../../domain/run.ts';
 import { runIdOfRequest, runIdOfTime } from '../../domain/run-id.ts';
+import { engineOf } from '../../engines/engines.ts';
 import { type AnyCommand, command } from '../../nats/command-service.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { OneAtATime } from '../one-at-a-time.ts';
@@ -25,6 +26,7 @@ import { idText, planOf, planOrBackups } from './lookups.ts';
 import { recordsOf } from './records.ts';
 
 const { note, requestId } = commandFields;
+const ofPlan = { plan: nameText, dryRun: z.boolean().optional(), note, requestId };
 const ofBackupOrPlan = { backup: idText.optional(), plan: nameText.optional(), note, requestId };
 
 interface Said {
@@ -44,19 +46,23 @@ export function startCommands(parts: AgentParts): Record<string, AnyCommand> {
   const plansInTurn = new OneAtATime();
   return {
     'backup.start': command({
-      schema: z.strictObject({
-        plan: nameText,
-        rescan: z.boolean().optional(),
-        dryRun: z.boolean().optional(),
-        note,
-        requestId,
-      }),
+      schema: z.strictObject({ ...ofPlan, rescan: z.boolean().optional() }),
       answeredBy: 'each',
       handle: input =>
         answerPlaced(
           parts,
           () => planOf(parts, input.plan),
-          found => plansInTurn.run(input.plan, () => startBackup(parts, found, input)),
+          found => plansInTurn.run(input.plan, () => startOfPlan(parts, 'backup', found, input)),
+        ),
+    }),
+    'snapshot.start': command({
+      schema: z.strictObject(ofPlan),
+      answeredBy: 'each',
+      handle: input =>
+        answerPlaced(
+          parts,
+          () => planOf(parts, input.plan),
+          found => plansInTurn.run(input.plan, () => startOfPlan(parts, 'snapshot', found, input)),
         ),
     }),
     'restore.start': command({
@@ -95,8 +101,13 @@ export function startCommands(parts: AgentParts): Record<string, AnyCommand> {
   };
 }
 
-async function startBackup(
+/** Kinds that work on a plan's source, of which one plan has one run at a time. */
+type PlanKind = 'backup' | 'snapshot';
+const planKinds: readonly PlanKind[] = ['backup', 'snapshot'];
+
+async function startOfPlan(
   parts: AgentParts,
+  kind: PlanKind,
   found: StoredPlan,
   input: Said & { rescan?: boolean | undefined; dryRun?: boolean | undefined },
 ): Promise<object> {
@@ -104,12 +115,22 @@ async function startBackup(
   await refuseUnplaced(parts, plan, 'put the plan again with a placement');
   const asked = input.requestId;
   const isRepeat =
-    asked !== undefined && (await parts.store.read('backup', runIdOfRequest(plan.name, asked))) !== undefined;
+    asked !== undefined && (await parts.store.read(kind, runIdOfRequest(plan.name, asked))) !== undefined;
+  if (!isRepeat && kind === 'snapshot') refuseWithoutSnapshots(plan);
   if (!isRepeat) refusePaused(found, parts.clock.now());
-  const joined = isRepeat ? undefined : await joinedOrRefused(parts, plan);
+  const joined = isRepeat ? undefined : await joinedOrRefused(parts, kind, plan);
   if (joined !== undefined) return { id: joined };
   if (input.dryRun) return {};
-  return await startRun(parts, 'backup', { ...found, restore: null, rescan: input.rescan === true }, input);
+  return await startRun(parts, kind, { ...found, restore: null, rescan: input.rescan === true }, input);
+}
+
+function refuseWithoutSnapshots(plan: Plan): void {
+  if (engineOf(plan).snapshots) return;
+  throw new AnswerError(
+    'refused',
+    `plan ${plan.name} has the engine ${plan.engine.type}, which makes no snapshots`,
+    `make a backup with: reeve backup ${plan.name}`,
+  );
 }
 
 /** By hand too: whoever paused it had a reason, which is told. */
@@ -129,20 +150,23 @@ function refusePaused({ plan: { name }, paused }: StoredPlan, now: number): void
  * What a run of the plan that is not over means for a new one: the id to join; nothing where the new one may queue behind
  * it. Only its own agent has the queue, so behind another agent's run there is no place.
  */
-async function joinedOrRefused(parts: AgentParts, plan: Plan): Promise<string | undefined> {
+async function joinedOrRefused(parts: AgentParts, kind: PlanKind, plan: Plan): Promise<string | undefined> {
   const { ifRunning } = policyOf(plan);
-  const running = (await recordsOf(parts.store, 'backup'))
+  const records = await Promise.all(planKinds.map(each => recordsOf(parts.store, each)));
+  const running = records
+    .flat()
     .map(({ record }) => record)
     .filter(record => !record.final && record.context.plan === plan.name);
+  const alike = running.find(record => record.kind === kind);
+  if (ifRunning === 'join' && alike) return alike.id;
   const elsewhere = running.find(record => record.context.agent !== parts.config.name);
-  const inTheWay = ifRunning === 'queue' ? elsewhere : running[0];
+  const inTheWay = ifRunning === 'refuse' ? running[0] : elsewhere; // of another kind there is none to join
   if (!inTheWay) return undefined;
-  if (ifRunning === 'join') return inTheWay.id;
   const where = inTheWay === elsewhere ? ` on agent ${String(inTheWay.context.agent)}` : '';
   throw new AnswerError(
     'conflict',
-    `backup ${inTheWay.id} of plan ${plan.name} is ${inTheWay.state}${where}`,
-    ifRunning === 'queue'
+    `${inTheWay.kind} ${inTheWay.id} of plan ${plan.name} is ${inTheWay.state}${where}`,
+    ifRunning !== 'refuse'
       ? 'runs of one plan never overlap: wait for it or cancel it'
       : 'wait for it or cancel it; ifRunning: queue would wait, join would answer it',
   );
@@ -173,8 +197,7 @@ async function refuseUnplaced(parts: AgentParts, plan: Plan, hint: string): Prom
 
 async function restorePoint(parts: AgentParts, { backup, plan }: OfBackupOrPlan): Promise<RestorePoint> {
   const entry = backup === undefined ? await newestOf(parts, plan as string) : await parts.catalog.get(backup);
-  if (!entry)
-    throw new AnswerError('not-found', `there is no backup ${backup}`, 'see what can be restored with: reeve backups');
+  if (!entry) throw await noBackup(parts, backup as string);
   const stored = await parts.plans.get(entry.plan);
   if (stored) return { entry, ...stored };
   const run = await parts.store.read('backup', entry.id);
@@ -185,6 +208,14 @@ async function restorePoint(parts: AgentParts, { backup, plan }: OfBackupOrPlan)
     `the plan ${entry.plan} of backup ${entry.id} is gone`,
     `restore it offline: reeve restore --repository ${entry.repository} ${entry.id} --to DIR`,
   );
+}
+
+async function noBackup({ store }: AgentParts, id: string): Promise<AnswerError> {
+  const message = `there is no backup ${id}`;
+  if (!(await store.read('snapshot', id)))
+    return new AnswerError('not-found', message, 'see what can be restored with: reeve backups');
+  const hint = `it is a snapshot, which its source keeps and has to be brought back from there: reeve show snapshot/${id}`;
+  return new AnswerError('not-found', message, hint);
 }
 
 async function newestOf(parts: AgentParts, plan: string): Promise<CatalogEntry> {

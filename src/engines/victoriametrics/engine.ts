@@ -1,4 +1,4 @@
-/** VictoriaMetrics, single node, as a run sees it: a snapshot of the run's own, copied by vmbackup. */
+/** VictoriaMetrics, single node, as a run sees it: a snapshot of the run's own, copied by vmbackup or kept there. */
 import type { Engine } from '../engine.ts';
 import { permanent } from '../failures.ts';
 import { backupStep } from './backup.ts';
@@ -8,6 +8,7 @@ import { commands, stopSignal } from './facts.ts';
 import { restoreStep, takeTarget } from './restore.ts';
 import { configOf } from './scope.ts';
 import { holdSnapshot, releaseSnapshot } from './snapshot-hold.ts';
+import { keepOrRelease, proveListed, snapshots } from './snapshot-run.ts';
 import { verifyStep } from './verify.ts';
 
 export const victoriaMetricsEngine: Engine = {
@@ -20,6 +21,8 @@ export const victoriaMetricsEngine: Engine = {
       await versionOf(commands.backup, scope, signal); // before a snapshot is made for nothing
       await openRepository(scope);
       await holdSnapshot(scope, configOf(scope), signal);
+    } else if (task === 'snapshot') {
+      await holdSnapshot(scope, configOf(scope), signal);
     } else if (task === 'restore') {
       await versionOf(commands.restore, scope, signal);
       await takeTarget(scope);
@@ -30,17 +33,21 @@ export const victoriaMetricsEngine: Engine = {
     if (task === 'backup') return backupStep(scope);
     return task === 'restore' ? restoreStep(scope) : verifyStep(scope);
   },
-  prove: async scope => {
+  prove: async (scope, signal) => {
+    if (scope.run.task === 'snapshot') return await proveListed(scope, signal);
     const { manifest } = scope.run.result;
     // Of an object store the last word of vmbackup is the proof: it is said after the marker was written.
     if (manifest !== null) return await proveMarked(scope, manifest);
     throw permanent('proof-missing', 'vmbackup ended without a backup', 'look at its log; the next run starts anew');
   },
-  release: (scope, signal) => releaseSnapshot(scope, configOf(scope), signal),
+  release: (scope, signal) =>
+    scope.run.task === 'snapshot' ? keepOrRelease(scope, signal) : releaseSnapshot(scope, configOf(scope), signal),
   discard: async scope => {
-    const { slot, id } = scope.run;
+    const { slot, id, task } = scope.run;
+    if (task === 'snapshot') return []; // it stored nothing in the repository
     if (slot === 'void') return await discardDestination(scope);
     return slot === 'open' ? [`the destination of ${id}: nobody knows whether it was committed`] : [];
   },
   check: checkAll,
+  snapshots,
 };

@@ -1,10 +1,11 @@
 /**
- * The snapshot of a run: made before its transfer, kept through attempts and suspensions, deleted when the run is over.
+ * The snapshot of a run: made before its transfer, held through attempts and suspensions, deleted when the run is over;
+ * one that a run of the kind `snapshot` committed stays (`snapshot-run.ts`).
  *
  * 1. What was there is recorded before one is asked for, and its name before anything uses it.
  * 2. One whose name never came is deleted only if it cannot well be a stranger's: it was not there before, its own name
- *    says that it was made while this run asked, it is the only such one, and no other run of this agent names it or
- *    asks at the same time. Otherwise it is left, and told as kept.
+ *    says that it was made while this run asked, it is the only such one, no other run of this agent names it or asks at
+ *    the same time, and none has kept it. Otherwise it is left, and told as kept.
  * 3. It is never used either: the server may not have finished it.
  */
 import { stat } from 'node:fs/promises';
@@ -15,6 +16,7 @@ import { helperTimeoutMs } from '../../runner/helper-call.ts';
 import type { EngineScope } from '../engine.ts';
 import { permanent } from '../failures.ts';
 import { snapshotName, snapshotsDirectory } from './facts.ts';
+import { keptNames } from './kept-names.ts';
 import { SnapshotApi, Unanswered } from './snapshot-api.ts';
 import { othersOf, readSnapshotRecord, type SnapshotRecord, writeSnapshotRecord } from './snapshot-record.ts';
 
@@ -52,7 +54,7 @@ export async function holdSnapshot(
 export async function heldSnapshot({ directory }: Pick<EngineScope, 'directory'>): Promise<string> {
   const name = (await readSnapshotRecord(directory))?.name;
   if (name != null) return name;
-  throw permanent('source-missing', 'the run has no snapshot', 'start another backup');
+  throw permanent('source-missing', 'the run has no snapshot', 'start another one');
 }
 
 /** Deletes the run's snapshot; resolves with what had to be left, and why. May be called twice. */
@@ -68,26 +70,32 @@ export async function releaseSnapshot(
     const api = await SnapshotApi.open(engine, scope.config, releaseTimeoutMs);
     if (name !== null) await persistently(() => api.delete(name, signal), signal);
     const doubtful = await persistently(() => reclaim(scope, record, api, signal), signal);
-    return doubtful.map(each => `snapshot ${each} of ${api.url}: it may be of ${scope.run.id} or a stranger's`);
+    return doubtfulTold(scope.run.id, api.url, doubtful);
   } catch (error) {
     const what = name === null ? 'a snapshot, if it was made,' : `snapshot ${name}`;
     return [`${what} of ${record.url}: ${failureOf(error).message}`];
   }
 }
 
+/** What is said of snapshots that nobody can tell apart. */
+export function doubtfulTold(run: string, url: string, names: readonly string[]): string[] {
+  return names.map(name => `snapshot ${name} of ${url}: it may be of ${run} or a stranger's`);
+}
+
 /** Deletes a snapshot whose name never came, by invariant 2; resolves with those that nobody can tell apart. */
 async function reclaim(
-  { directory }: EngineScope,
+  { directory, config }: EngineScope,
   { asked, doubtful }: SnapshotRecord,
   api: SnapshotApi,
   signal: AbortSignal,
 ): Promise<string[]> {
   if (!asked) return doubtful;
-  const others = await othersOf(directory, api.url);
   const { names } = await api.list(signal);
-  const found = names.filter(
-    name => !asked.before.includes(name) && !others.names.has(name) && isMadeBy(name, asked.at),
-  );
+  // In this order: a run that made one of these asks or names it by now, and what it keeps it remembers before it goes.
+  const others = await othersOf(directory, api.url);
+  const kept = await keptNames(config);
+  const isOthers = (name: string) => others.names.has(name) || kept.has(name);
+  const found = names.filter(name => !asked.before.includes(name) && !isOthers(name) && isMadeBy(name, asked.at));
   const [only] = found;
   if (only === undefined) return doubtful;
   if (found.length > 1 || others.isAsking) return [...new Set([...doubtful, ...found])];

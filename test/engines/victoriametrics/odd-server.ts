@@ -3,14 +3,20 @@ import { once } from 'node:events';
 import { createServer, request, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** `silent` answers nothing; `forgetful` passes a request for a snapshot on, and keeps the answer. */
-export type Manner = 'open' | 'silent' | 'forgetful';
+/**
+ * `silent` answers nothing; `forgetful` passes a request for a snapshot on, and keeps the answer; `late` passes such a
+ * request on when it is told to (`passOn`), and then the answer too.
+ */
+export type Manner = 'open' | 'silent' | 'forgetful' | 'late';
 
 export class OddServer {
   manner: Manner = 'open';
   /** Called once a request for a snapshot was done whose answer is kept back. */
   onKept: () => Promise<void> = async () => undefined;
+  /** How many requests to delete a snapshot came. */
+  deletions = 0;
   readonly #server: Server;
+  #waiting: (() => void)[] = [];
 
   private constructor(server: Server) {
     this.#server = server;
@@ -21,14 +27,18 @@ export class OddServer {
     const odd = new OddServer(server);
     server.on('request', (asked, answer: ServerResponse) => {
       if (odd.manner === 'silent') return;
-      const keeps = odd.manner === 'forgetful' && asked.url?.startsWith('/snapshot/create');
+      if (asked.url?.startsWith('/snapshot/delete')) odd.deletions += 1;
+      const isForSnapshot = asked.url?.startsWith('/snapshot/create');
+      const keeps = odd.manner === 'forgetful' && isForSnapshot;
       const { url: path, method, headers } = asked;
       const passed = request({ host: '127.0.0.1', port, path, method, headers }, answered => {
         if (keeps) return void answered.resume().once('end', () => void odd.onKept());
         answer.writeHead(answered.statusCode ?? 500, answered.headers);
         answered.pipe(answer);
       });
-      asked.pipe(passed);
+      const pass = () => void asked.pipe(passed);
+      if (odd.manner === 'late' && isForSnapshot) odd.#waiting.push(pass);
+      else pass();
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -37,6 +47,16 @@ export class OddServer {
 
   get url(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** How many requests for a snapshot wait to be passed on. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** Passes on what waits. */
+  passOn(): void {
+    for (const pass of this.#waiting.splice(0)) pass();
   }
 
   async stop(): Promise<void> {
