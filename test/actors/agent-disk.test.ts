@@ -1,4 +1,7 @@
-/** An agent whose own data lie on a small file system that is full: it is said, and nothing is lost. */
+/**
+ * An agent whose own data lie on a small file system that is full: it is said, and nothing is lost. What Node keeps of
+ * compiled code takes a megabyte of it.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +16,7 @@ beforeEach(async () => {
   world.fill(2, 50_000);
   mkdirSync(world.data);
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', world.data], { stdio: 'pipe' });
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', world.data], { stdio: 'pipe' });
     world.onClose(() => execFileSync('umount', [world.data]));
   } catch (error) {
     refused = String(error);
@@ -26,7 +29,7 @@ afterEach(() => world?.close());
 /** Takes all that is left of the agent's disk. */
 function fill(): void {
   try {
-    writeFileSync(join(world.data, 'fill'), Buffer.alloc(2 ** 21));
+    writeFileSync(join(world.data, 'fill'), Buffer.alloc(2 ** 23));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
   }
