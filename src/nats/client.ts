@@ -28,7 +28,8 @@ export interface Client {
   /**
    * Asks the command service and answers its `ok: true`. Rejects with an AnswerError: the service's own for `ok: false`,
    * and `unavailable` when NATS is away, when nobody serves, or when no answer comes in time: the client's, or the
-   * request's own where it is known to take long.
+   * request's own where it is known to take long. What only reads is asked again after a third of that time: the
+   * server can have handed the request to an agent that had just died.
    */
   request(command: string, input?: object, options?: { timeoutMs?: number }): Promise<Answer>;
   /** Calls `see` for each transition of an actor (or of all). A hint: some may be lost. Returns a function that ends it. */
@@ -45,6 +46,9 @@ export interface ActorName {
 }
 
 const connectTimeoutMs = 2_000;
+
+/** The commands that change nothing, however often they are asked. */
+const onlyReads = /\.(list|get|history|explain)$/;
 
 /** Connects. Rejects with an AnswerError: `unavailable` when NATS is away, `invalid` when a named file cannot be read. */
 export async function connectClient(options: ClientOptions): Promise<Client> {
@@ -66,9 +70,14 @@ function clientOf(connection: NatsConnection, options: ClientOptions): Client {
   return {
     shownUrl: withoutSecrets(options.url),
     async request(command, input = {}, { timeoutMs = options.timeoutMs ?? 10_000 } = {}) {
-      const subject = `${prefix}.cmd.${command}`;
-      const message = await connection
-        .request(subject, JSON.stringify(input), { timeout: timeoutMs })
+      const ask = (timeout: number) =>
+        connection.request(`${prefix}.cmd.${command}`, JSON.stringify(input), { timeout });
+      const again = onlyReads.test(command) ? timeoutMs / 3 : timeoutMs;
+      const message = await ask(again)
+        .catch((error: unknown) => {
+          if (again < timeoutMs && error instanceof errors.TimeoutError) return ask(timeoutMs - again);
+          throw error;
+        })
         .catch((error: unknown) => {
           throw unanswered(error, { command, prefix, url: options.url, timeoutMs });
         });

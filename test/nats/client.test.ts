@@ -50,6 +50,21 @@ test('nobody who serves is unavailable at once, and no answer is so after the ti
   await patient.close();
 });
 
+test('what only reads is asked again when the first answer is lost, what changes something is not', async () => {
+  const client = await connectClient({ url: server.url, timeoutMs: 300 });
+  let asked = 0;
+  const lost = async () => {
+    asked += 1;
+    return asked === 1 ? await new Promise<never>(() => undefined) : { asked };
+  };
+  service.answers({ 'queue.list': lost, 'plan.put': lost });
+  expect(await client.request('queue.list')).toMatchObject({ asked: 2 });
+  asked = 0;
+  await expect(client.request('plan.put')).rejects.toMatchObject({ code: 'unavailable' });
+  expect(asked).toBe(1);
+  await client.close();
+});
+
 test('a server that is away is unavailable, and its password is not shown', async () => {
   const url = `nats://user:secret@127.0.0.1:${await freePort()}`;
   const error: unknown = await connectClient({ url }).catch((reason: unknown) => reason);

@@ -48,7 +48,12 @@ export class World {
   async close(): Promise<void> {
     for (const client of this.#clients.values()) await (await client).close();
     await Promise.all(this.#agents.map(agent => agent.kill()));
-    for (const { pid } of this.processes()) killIfThere(pid);
+    // Until none is left: one that is being killed can still write, and a runner can have started another meanwhile.
+    await eventually('no process of the world', () => {
+      const left = this.processes();
+      for (const { pid } of left) killIfThere(pid);
+      return left.length === 0;
+    });
     // Those that were killed with their runners leave groups of theirs.
     for (const data of this.#datas)
       for (const id of await runsWithDirectory(data)) await new RunDirectory(data, id).remove();
