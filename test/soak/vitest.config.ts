@@ -17,7 +17,7 @@ export default defineConfig({
     include: repeating,
     exclude: ['test/bench/**'],
     env: { REEVE_SOAK: '1' },
-    testTimeout: 30 * 60_000,
+    testTimeout: 120 * 60_000,
     hookTimeout: 5 * 60_000,
     reporters: ['verbose'],
   },

@@ -47,3 +47,9 @@ export async function empty(tree: string): Promise<void> {
 export async function settle(scratch: string): Promise<void> {
   await runProcess(['sync', '-f', scratch]);
 }
+
+/** Drops what the page cache holds of a tree that is on disk, so that its next reader reads from the disk. */
+export async function forget(tree: string): Promise<void> {
+  const drop = 'for file; do dd if="$file" iflag=nocache count=0 status=none; done';
+  await runProcess(['find', tree, '-type', 'f', '-exec', 'sh', '-c', drop, 'forget', '{}', '+']);
+}
