@@ -40,6 +40,7 @@ export class Home {
   /** Runs `reeve` with these words; `env` is laid over what the home gives. */
   run(words: readonly string[], env: Readonly<Record<string, string>> = {}): UpProcess {
     const own = {
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
       PATH: dirname(this.#natsServer),
       HOME: this.directory,
       TMPDIR: this.directory,

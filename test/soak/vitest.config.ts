@@ -16,7 +16,7 @@ export default defineConfig({
     ...settings,
     include: repeating,
     exclude: ['test/bench/**'],
-    env: { REEVE_SOAK: '1' },
+    env: { ...settings.env, REEVE_SOAK: '1' },
     testTimeout: 120 * 60_000,
     hookTimeout: 5 * 60_000,
     reporters: ['verbose'],

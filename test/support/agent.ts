@@ -52,7 +52,7 @@ export function startAgent(start: AgentStart): TestAgent {
   const words = [main, 'agent', '--nats', url, '--name', name, '--data', data];
   const [command = '', ...args] = [...under, process.execPath, ...words, ...(config ? ['--config', config] : [])];
   const child = spawn(command, args, {
-    env: { PATH: process.env.PATH, HOME: data, ...env },
+    env: { PATH: process.env.PATH, HOME: data, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE, ...env },
     cwd: '/',
     stdio: ['ignore', 'pipe', 'pipe'],
   });

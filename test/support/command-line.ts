@@ -12,7 +12,7 @@ export interface CommandEnded {
 
 /** Runs `reeve` with these words; `url` is where it looks for NATS. */
 export async function runCommand(url: string, ...words: string[]): Promise<CommandEnded> {
-  const env = { PATH: process.env.PATH, REEVE_NATS_URL: url };
+  const env = { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE, REEVE_NATS_URL: url };
   const child = spawn(process.execPath, [main, ...words], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const said = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const)
