@@ -13,6 +13,7 @@ import { createInbox, type Msg, type Subscription } from 'nats';
 import type { Link } from './connection.ts';
 import { createConsumer, isTransient, JetStreamRefusal, type Kept, readMessage, streamInfo } from './jetstream.ts';
 import { listen } from './listen.ts';
+import { heartbeatMs, orderedConsumer } from './ordered-consumer.ts';
 
 export interface FeedOptions {
   stream: string;
@@ -23,8 +24,8 @@ export interface FeedOptions {
   deliver: (message: Kept) => void;
 }
 
-const heartbeatMs = 1_000;
 const retryMs = 200;
+const inactiveMs = 5_000;
 
 /** Starts a feed; resolves with the function that ends it, once all that was kept at the start has been delivered. */
 export async function openFeed(link: Link, options: FeedOptions): Promise<() => void> {
@@ -108,7 +109,7 @@ class Feed {
     });
     const info = await createConsumer(this.#link, this.#options.stream, {
       ...start,
-      ...pushConfig(inbox, this.#options.filter),
+      ...orderedConsumer(inbox, this.#options.filter, inactiveMs),
     });
     if (generation === this.#generation && info.num_pending === 0 && info.delivered.consumer_seq === 0)
       this.#sayCaughtUp();
@@ -152,21 +153,6 @@ class Feed {
     const header = (name: string) => headers?.get(name) ?? '';
     this.#options.deliver({ subject, seq: place.seq, atMs: place.atMs, data, header });
   }
-}
-
-/** The settings of every consumer here: ordered, unacknowledged, in memory, with heartbeats and flow control. */
-function pushConfig(inbox: string, filter: string): Partial<ConsumerConfig> {
-  return {
-    deliver_subject: inbox,
-    filter_subject: filter,
-    ack_policy: 'none',
-    max_deliver: 1,
-    mem_storage: true,
-    num_replicas: 1,
-    flow_control: true,
-    idle_heartbeat: heartbeatMs * 1e6,
-    inactive_threshold: 5_000 * 1e6,
-  };
 }
 
 /**

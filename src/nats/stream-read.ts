@@ -3,6 +3,7 @@ import type { ConsumerConfig } from '@nats-io/jetstream';
 import { createInbox } from 'nats';
 import type { Link } from './connection.ts';
 import { createConsumer, JetStreamRefusal, type Kept } from './jetstream.ts';
+import { orderedConsumer } from './ordered-consumer.ts';
 import { placeOf } from './ordered-feed.ts';
 
 export interface Reading {
@@ -11,6 +12,7 @@ export interface Reading {
 }
 
 /** How long a reading may stand still before it is given up. */
+const inactiveMs = 2_000;
 const stallMs = 2_000;
 
 /**
@@ -52,7 +54,10 @@ export async function readStream(
   // Handled below; a rejection before that must not count as unhandled.
   done.promise.catch(() => {});
   try {
-    const info = await createConsumer(link, stream, { ...startOf(reading.from), ...config(inbox, reading.filter) });
+    const info = await createConsumer(link, stream, {
+      ...startOf(reading.from),
+      ...orderedConsumer(inbox, reading.filter, inactiveMs),
+    });
     if (info.num_pending === 0 && info.delivered.consumer_seq === 0) return;
     stall = setTimeout(stalled, stallMs);
     await done.promise;
@@ -66,18 +71,4 @@ function startOf(from: Reading['from']): Partial<ConsumerConfig> {
   if (from === 'all') return { deliver_policy: 'all' };
   if (from === 'last-per-subject') return { deliver_policy: 'last_per_subject' };
   return { deliver_policy: 'by_start_sequence', opt_start_seq: from.seq };
-}
-
-function config(inbox: string, filter: string): Partial<ConsumerConfig> {
-  return {
-    deliver_subject: inbox,
-    filter_subject: filter,
-    ack_policy: 'none',
-    max_deliver: 1,
-    mem_storage: true,
-    num_replicas: 1,
-    flow_control: true,
-    idle_heartbeat: 1_000 * 1e6,
-    inactive_threshold: 2_000 * 1e6,
-  };
 }

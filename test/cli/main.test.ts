@@ -1,26 +1,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
-import { freePort, startNatsServer, type TestServer } from '../support/nats-server.ts';
-import { type FakeService, startFakeService, wireRecord } from './fake-service.ts';
+import { freePort } from '../support/nats-server.ts';
+import { fakeCluster } from './fake-cluster.ts';
+import { wireRecord } from './fake-service.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-let server: TestServer;
-let service: FakeService;
-
-beforeAll(async () => {
-  server = await startNatsServer();
-  service = await startFakeService(server.url);
-});
-afterAll(async () => {
-  await service?.close();
-  await server?.stop();
-});
+const cluster = fakeCluster();
 
 /** Starts the command as a process of its own. */
-function start(words: string[], url = server.url) {
+function start(words: string[], url = cluster.server.url) {
   const child = spawn(process.execPath, [main, ...words], { env: { ...process.env, REEVE_NATS_URL: url } });
   const text = { stdout: '', stderr: '' };
   child.stdout.on('data', chunk => {
@@ -34,7 +25,7 @@ function start(words: string[], url = server.url) {
 }
 
 test('a process ends by itself with the status of its command', async () => {
-  service.answers({
+  cluster.service.answers({
     'backup.start': () => ({ id: 'photos-1' }),
     'actor.get': () => ({ actor: wireRecord({ state: 'lost', final: true }) }),
   });
@@ -51,21 +42,21 @@ test('NATS away ends a process with 3', async () => {
 });
 
 test('Ctrl-C on --wait ends the process, leaves the run going, and says so', async () => {
-  service.answers({ 'backup.start': () => ({ id: 'photos-1' }), 'actor.get': () => ({ actor: wireRecord() }) });
+  cluster.service.answers({ 'backup.start': () => ({ id: 'photos-1' }), 'actor.get': () => ({ actor: wireRecord() }) });
   const { child, text, ended } = start(['backup', 'photos', '--wait']);
   await eventually('the wait', () => text.stderr.includes('transferring'));
   child.kill('SIGINT');
   const ran = await ended;
   expect(ran.status).toBe(6);
   expect(ran.stderr).toContain('backup photos-1 goes on');
-  expect(service.asked.map(([command]) => command)).not.toContain('backup.cancel');
+  expect(cluster.service.asked.map(([command]) => command)).not.toContain('backup.cancel');
 });
 
 test('a reader that goes away ends the process quietly', async () => {
   const { child, text, ended } = start(['watch', '-o', 'json']);
   await eventually('the watch', () => text.stderr.includes('watching'));
   child.stdout.destroy();
-  const flood = setInterval(() => service.tell('reeve.event.backup.photos-1', wireRecord()), 20);
+  const flood = setInterval(() => cluster.service.tell('reeve.event.backup.photos-1', wireRecord()), 20);
   const { status, stderr } = await ended;
   clearInterval(flood);
   expect(status).toBe(0);

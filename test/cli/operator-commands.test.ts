@@ -1,29 +1,18 @@
 /** Commands of an operator's day: what waits, what is paused, what could not run. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { startNatsServer, type TestServer } from '../support/nats-server.ts';
-import { type FakeService, startFakeService } from './fake-service.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { fakeCluster } from './fake-cluster.ts';
 import { reeve } from './run-reeve.ts';
 
-let server: TestServer;
-let service: FakeService;
+const cluster = fakeCluster();
+beforeEach(() => cluster.service.answers({}));
 
-beforeAll(async () => {
-  server = await startNatsServer();
-  service = await startFakeService(server.url);
-});
-afterAll(async () => {
-  await service?.close();
-  await server?.stop();
-});
-beforeEach(() => service.answers({}));
-
-const run = (words: string[]) => reeve(words, { variables: { REEVE_NATS_URL: server.url } });
+const run = (words: string[]) => reeve(words, { variables: { REEVE_NATS_URL: cluster.server.url } });
 
 describe('plan pause', () => {
   test('asks with the moment and the words, and list and show tell it', async () => {
     const paused = { until: '2026-05-01T06:00:00.000Z', note: 'a new\u001b disk' };
     const plan = { name: 'photos', engine: { type: 'files', path: '/srv' }, repository: 'nas', revision: 3, paused };
-    service.answers({
+    cluster.service.answers({
       'plan.pause': () => ({}),
       'plan.resume': () => ({}),
       'plan.list': () => ({ plans: [plan] }),
@@ -34,7 +23,7 @@ describe('plan pause', () => {
       stdout: 'plan photos is paused\n',
     });
     expect((await run(['plan', 'resume', 'photos'])).stdout).toBe('plan photos goes on\n');
-    expect(service.asked).toEqual([
+    expect(cluster.service.asked).toEqual([
       ['plan.pause', { name: 'photos', until: '3d', note: 'why' }],
       ['plan.resume', { name: 'photos' }],
     ]);
@@ -49,12 +38,12 @@ describe('plan pause', () => {
 describe('queue', () => {
   test('lists what waits, in its order, and says so where nothing does', async () => {
     const row = { id: 'a-1', plan: 'a', position: 1, waitsFor: 'backup a-0 of the same plan', agent: 'nas-1' };
-    service.answers({ 'queue.list': () => ({ queued: [{ ...row, since: '2026-01-01T00:00:00.000Z' }] }) });
+    cluster.service.answers({ 'queue.list': () => ({ queued: [{ ...row, since: '2026-01-01T00:00:00.000Z' }] }) });
     const { stdout, status } = await run(['queue', '--agent', 'nas-1']);
     expect(status).toBe(0);
     expect(stdout.split('\n')[1]).toBe('nas-1  1  a-1  a     2026-01-01 00:00:00Z  backup a-0 of the same plan');
-    expect(service.asked).toEqual([['queue.list', { agent: 'nas-1' }]]);
-    service.answers({ 'queue.list': () => ({ queued: [] }) });
+    expect(cluster.service.asked).toEqual([['queue.list', { agent: 'nas-1' }]]);
+    cluster.service.answers({ 'queue.list': () => ({ queued: [] }) });
     expect(await run(['queue'])).toMatchObject({ status: 0, stdout: '', stderr: 'nothing waits for its turn\n' });
   });
 });
@@ -62,16 +51,16 @@ describe('queue', () => {
 describe('check', () => {
   test('is status 0 where all is well, and 1 with what to do where it is not', async () => {
     const well = { name: 'source', ok: true, message: '/srv can be read', hint: '' };
-    service.answers({ 'plan.check': () => ({ checks: [well] }) });
+    cluster.service.answers({ 'plan.check': () => ({ checks: [well] }) });
     const ran = await run(['check', 'photos']);
     expect(ran).toMatchObject({ status: 0, stderr: '' });
     expect(ran.stdout).toBe('CHECK   OK   FOUND\nsource  yes  /srv can be read\n');
     const ill = { name: 'mount', ok: false, message: 'nothing is mounted', hint: 'mount it\u001b' };
-    service.answers({ 'plan.check': () => ({ checks: [well, ill] }) });
+    cluster.service.answers({ 'plan.check': () => ({ checks: [well, ill] }) });
     const failed = await run(['check', 'photos']);
     expect(failed).toMatchObject({ status: 1, stderr: 'mount: mount it\\x1b\n' });
     expect(failed.stdout).toContain('mount   NO   nothing is mounted\n');
-    expect(service.asked).toEqual([['plan.check', { name: 'photos' }]]);
+    expect(cluster.service.asked).toEqual([['plan.check', { name: 'photos' }]]);
     expect(JSON.parse((await run(['check', 'photos', '-o', 'json'])).stdout)).toMatchObject({ checks: [well, ill] });
   });
 });

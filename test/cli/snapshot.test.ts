@@ -1,21 +1,11 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startNatsServer, type TestServer } from '../support/nats-server.ts';
-import { type FakeService, startFakeService, wireRecord } from './fake-service.ts';
+import { expect, test } from 'vitest';
+import { fakeCluster } from './fake-cluster.ts';
+import { wireRecord } from './fake-service.ts';
 import { reeve } from './run-reeve.ts';
 
-let server: TestServer;
-let service: FakeService;
+const cluster = fakeCluster();
 
-beforeAll(async () => {
-  server = await startNatsServer();
-  service = await startFakeService(server.url);
-});
-afterAll(async () => {
-  await service?.close();
-  await server?.stop();
-});
-
-const run = (words: string[]) => reeve(words, { variables: { REEVE_NATS_URL: server.url } });
+const run = (words: string[]) => reeve(words, { variables: { REEVE_NATS_URL: cluster.server.url } });
 
 test('snapshot starts one, and snapshots lists those that were kept', async () => {
   const row = {
@@ -25,7 +15,7 @@ test('snapshot starts one, and snapshots lists those that were kept', async () =
     startedAt: '2026-01-01T00:00:00.000Z',
     endedAt: '2026-01-01T00:00:02.000Z',
   };
-  service.answers({
+  cluster.service.answers({
     'snapshot.start': () => ({ id: 'metrics-1' }),
     'snapshot.list': ({ plan }) => ({ snapshots: plan === 'none' ? [] : [row] }),
     'actor.get': () => ({
@@ -39,7 +29,7 @@ test('snapshot starts one, and snapshots lists those that were kept', async () =
     }),
   });
   expect(await run(['snapshot', 'metrics', '--note', 'why'])).toMatchObject({ status: 0, stdout: 'metrics-1\n' });
-  expect(service.asked).toEqual([['snapshot.start', { plan: 'metrics', note: 'why' }]]);
+  expect(cluster.service.asked).toEqual([['snapshot.start', { plan: 'metrics', note: 'why' }]]);
   expect(await run(['snapshot', 'metrics', '--wait'])).toEqual({
     status: 0,
     stdout: 'metrics-1\n',
@@ -48,7 +38,7 @@ test('snapshot starts one, and snapshots lists those that were kept', async () =
   expect((await run(['snapshots'])).stdout).toMatch(
     /^SNAPSHOT +PLAN +STARTED +ENDED\nmetrics-1 +metrics +2026-01-01 00:00:00Z +2026-01-01 00:00:02Z\n$/,
   );
-  expect(service.asked.at(-1)).toEqual(['snapshot.list', { state: 'completed' }]);
+  expect(cluster.service.asked.at(-1)).toEqual(['snapshot.list', { state: 'completed' }]);
   expect(await run(['snapshots', 'none'])).toMatchObject({ status: 0, stdout: '' });
-  expect(service.asked.at(-1)).toEqual(['snapshot.list', { state: 'completed', plan: 'none' }]);
+  expect(cluster.service.asked.at(-1)).toEqual(['snapshot.list', { state: 'completed', plan: 'none' }]);
 });

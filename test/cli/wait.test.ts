@@ -1,29 +1,19 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { AnswerError } from '../../src/core/answer-error.ts';
 import { eventually } from '../support/eventually.ts';
-import { startNatsServer, type TestServer } from '../support/nats-server.ts';
-import { type FakeService, startFakeService, wireRecord } from './fake-service.ts';
+import { fakeCluster } from './fake-cluster.ts';
+import { wireRecord } from './fake-service.ts';
 import { startReeve } from './run-reeve.ts';
 
-let server: TestServer;
-let service: FakeService;
-
-beforeAll(async () => {
-  server = await startNatsServer();
-  service = await startFakeService(server.url);
-});
-afterAll(async () => {
-  await service?.close();
-  await server?.stop();
-});
+const cluster = fakeCluster();
 
 const start = (words: string[], columns?: number) =>
-  startReeve(words, { variables: { REEVE_NATS_URL: server.url, NO_COLOR: '1' }, ...(columns && { columns }) });
+  startReeve(words, { variables: { REEVE_NATS_URL: cluster.server.url, NO_COLOR: '1' }, ...(columns && { columns }) });
 
 /** A run that is under way until `record` is replaced. */
 function underWay(): { record: Record<string, unknown> } {
   const run = { record: wireRecord() };
-  service.answers({ 'backup.start': () => ({ id: 'photos-1' }), 'actor.get': () => ({ actor: run.record }) });
+  cluster.service.answers({ 'backup.start': () => ({ id: 'photos-1' }), 'actor.get': () => ({ actor: run.record }) });
   return run;
 }
 
@@ -47,7 +37,7 @@ test.each([
     reason: state === 'completed' ? null : 'defect',
     context: { result: { bytes: 2048, files: 3 } },
   });
-  service.tell('reeve.event.backup.photos-1', run.record);
+  cluster.service.tell('reeve.event.backup.photos-1', run.record);
   const ran = await running.ended;
   expect(ran).toMatchObject({ status, stdout: 'photos-1\n' });
   expect(ran.stderr).toContain(`backup photos-1 ${state}`);
@@ -57,7 +47,7 @@ test.each([
 test('a run whose event was lost is found ended by asking', async () => {
   const run = underWay();
   const running = start(['backup', 'photos', '--wait']);
-  await eventually('the first question', () => service.asked.some(([command]) => command === 'actor.get'));
+  await eventually('the first question', () => cluster.service.asked.some(([command]) => command === 'actor.get'));
   run.record = later({ state: 'completed' });
   expect((await running.ended).status).toBe(0);
 });
@@ -67,7 +57,7 @@ test('a timeout ends the wait with 6, and the run goes on', async () => {
   const ran = await start(['backup', 'photos', '--timeout', '100ms']).ended;
   expect(ran.status).toBe(6);
   expect(ran.stderr).toContain('stopped waiting after 100ms; backup photos-1 goes on');
-  expect(service.asked.map(([command]) => command)).not.toContain('backup.cancel');
+  expect(cluster.service.asked.map(([command]) => command)).not.toContain('backup.cancel');
 });
 
 test('Ctrl-C ends the wait, leaves the run going, and says so', async () => {
@@ -93,12 +83,12 @@ test('a terminal gets a bar that is taken away at the end', async () => {
   const running = start(['backup', 'photos', '--wait'], 100);
   await eventually('the first state', () => running.stderr.includes('transferring'));
   await eventually('the bar', () => {
-    service.tell('reeve.progress.backup.photos-1', progress);
+    cluster.service.tell('reeve.progress.backup.photos-1', progress);
     return running.stderr.includes('50%');
   });
   expect(running.stderr).toContain('512 B of 1.0 KiB');
   run.record = later({ state: 'completed' });
-  service.tell('reeve.event.backup.photos-1', run.record);
+  cluster.service.tell('reeve.event.backup.photos-1', run.record);
   const { stderr } = await running.ended;
   expect(stderr).toContain('\u001b[1A\r\u001b[0Jbackup photos-1 completed');
 });
@@ -106,7 +96,7 @@ test('a terminal gets a bar that is taken away at the end', async () => {
 test('a cluster that goes away during the wait is told once, and waited for', async () => {
   const run = underWay();
   let away = true;
-  service.answers({
+  cluster.service.answers({
     'backup.start': () => ({ id: 'photos-1' }),
     'actor.get': () => {
       if (away) throw new AnswerError('unavailable', 'no stream leader');
@@ -121,7 +111,7 @@ test('a cluster that goes away during the wait is told once, and waited for', as
 });
 
 test('a run that the cluster does not know ends the wait', async () => {
-  service.answers({
+  cluster.service.answers({
     'backup.start': () => ({ id: 'photos-1' }),
     'actor.get': () => {
       throw new AnswerError('not-found', 'no such actor');
@@ -135,7 +125,7 @@ test('show -w follows a run to its end', async () => {
   const running = start(['show', 'backup/photos-1', '-w']);
   await eventually('the wait', () => running.waits);
   run.record = later({ state: 'partial', context: { skipped: { count: 2, first: [], path: '/x/skipped' } } });
-  service.tell('reeve.event.backup.photos-1', run.record);
+  cluster.service.tell('reeve.event.backup.photos-1', run.record);
   const ran = await running.ended;
   expect(ran.status).toBe(5);
   expect(ran.stdout).toContain('2 files were left out; the whole list is in /x/skipped');
@@ -149,7 +139,7 @@ test('watch prints a line a transition until Ctrl-C; with -o json a record', asy
   ] as const) {
     const running = start([...words]);
     await eventually('a line', () => {
-      service.tell('reeve.event.backup.photos-1', record);
+      cluster.service.tell('reeve.event.backup.photos-1', record);
       return running.stdout.includes(shown);
     });
     running.interrupt();
@@ -158,12 +148,12 @@ test('watch prints a line a transition until Ctrl-C; with -o json a record', asy
 });
 
 test('ps -w prints transitions, and on a terminal redraws its table', async () => {
-  service.answers({ 'actor.list': () => ({ actors: [wireRecord({ id: 'mail-1' })], cursor: null }) });
+  cluster.service.answers({ 'actor.list': () => ({ actors: [wireRecord({ id: 'mail-1' })], cursor: null }) });
   const plain = start(['ps', '-w']);
   const drawn = start(['ps', '-w'], 120);
   await eventually('the first list', () => plain.stdout.includes('mail-1') && drawn.stdout.includes('mail-1'));
   await eventually('the change', () => {
-    service.tell('reeve.event.backup.photos-1', wireRecord());
+    cluster.service.tell('reeve.event.backup.photos-1', wireRecord());
     return plain.stdout.includes('photos-1') && drawn.stdout.includes('photos-1');
   });
   expect(drawn.stdout).toContain('\u001b[2A\r\u001b[0JKIND');

@@ -1,25 +1,15 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { AnswerError } from '../../src/core/answer-error.ts';
 import { connectClient } from '../../src/nats/client.ts';
-import { type FakeService, startFakeService } from '../cli/fake-service.ts';
+import { fakeCluster } from '../cli/fake-cluster.ts';
 import { eventually } from '../support/eventually.ts';
-import { freePort, startNatsServer, type TestServer } from '../support/nats-server.ts';
+import { freePort, startNatsServer } from '../support/nats-server.ts';
 
-let server: TestServer;
-let service: FakeService;
-
-beforeAll(async () => {
-  server = await startNatsServer();
-  service = await startFakeService(server.url);
-});
-afterAll(async () => {
-  await service?.close();
-  await server?.stop();
-});
+const cluster = fakeCluster();
 
 test('an answer is its object; ok: false is thrown as the error that it says', async () => {
-  const client = await connectClient({ url: server.url });
-  service.answers({
+  const client = await connectClient({ url: cluster.server.url });
+  cluster.service.answers({
     'plan.get': input => ({ got: input }),
     'plan.delete': () => {
       throw new AnswerError('conflict', 'in use', 'delete its backups first');
@@ -35,14 +25,14 @@ test('an answer is its object; ok: false is thrown as the error that it says', a
 });
 
 test('nobody who serves is unavailable at once, and no answer is so after the timeout', async () => {
-  const client = await connectClient({ url: server.url, prefix: 'nobody' });
+  const client = await connectClient({ url: cluster.server.url, prefix: 'nobody' });
   await expect(client.request('plan.get')).rejects.toMatchObject({
     code: 'unavailable',
     message: expect.stringContaining('no agent answers'),
   });
   await client.close();
-  const patient = await connectClient({ url: server.url, timeoutMs: 100 });
-  service.answers({ 'plan.get': () => new Promise(() => undefined) });
+  const patient = await connectClient({ url: cluster.server.url, timeoutMs: 100 });
+  cluster.service.answers({ 'plan.get': () => new Promise(() => undefined) });
   await expect(patient.request('plan.get')).rejects.toMatchObject({
     code: 'unavailable',
     message: 'no answer to plan.get came within 0.1 s',
@@ -51,13 +41,13 @@ test('nobody who serves is unavailable at once, and no answer is so after the ti
 });
 
 test('what only reads is asked again when the first answer is lost, what changes something is not', async () => {
-  const client = await connectClient({ url: server.url, timeoutMs: 300 });
+  const client = await connectClient({ url: cluster.server.url, timeoutMs: 300 });
   let asked = 0;
   const lost = async () => {
     asked += 1;
     return asked === 1 ? await new Promise<never>(() => undefined) : { asked };
   };
-  service.answers({ 'queue.list': lost, 'plan.put': lost });
+  cluster.service.answers({ 'queue.list': lost, 'plan.put': lost });
   expect(await client.request('queue.list')).toMatchObject({ asked: 2 });
   asked = 0;
   await expect(client.request('plan.put')).rejects.toMatchObject({ code: 'unavailable' });
@@ -86,19 +76,19 @@ test('credentials that are refused are told as such', async () => {
 });
 
 test('events and progress of one actor, or of all, come as values until they are ended; what is not JSON is ignored', async () => {
-  const client = await connectClient({ url: server.url });
+  const client = await connectClient({ url: cluster.server.url });
   const seen: unknown[] = [];
   const end = client.onEvent(record => seen.push(record), { kind: 'backup', id: 'a' });
   client.onEvent(record => seen.push(['all', record]));
   client.onProgress((actor, progress) => seen.push([actor, progress]));
   await eventually('a first event', () => {
-    service.tell('reeve.event.backup.a', { n: 0 });
+    cluster.service.tell('reeve.event.backup.a', { n: 0 });
     return seen.length > 0;
   });
   seen.length = 0;
-  service.tell('reeve.event.backup.b', { n: 1 });
-  service.tell('reeve.event.backup.a', { n: 2 });
-  service.tell('reeve.progress.backup.a', { n: 3 });
+  cluster.service.tell('reeve.event.backup.b', { n: 1 });
+  cluster.service.tell('reeve.event.backup.a', { n: 2 });
+  cluster.service.tell('reeve.progress.backup.a', { n: 3 });
   await eventually('all of them', () => JSON.stringify(seen).includes('"n":3'));
   const later = seen.filter(value => !JSON.stringify(value).includes('"n":0'));
   expect(later).toHaveLength(4);
@@ -107,7 +97,7 @@ test('events and progress of one actor, or of all, come as values until they are
   );
   end();
   seen.length = 0;
-  service.tell('reeve.event.backup.a', { n: 4 });
+  cluster.service.tell('reeve.event.backup.a', { n: 4 });
   await eventually('the one that is left', () => seen.length > 0);
   expect(seen).toEqual([['all', { n: 4 }]]);
   await client.close();

@@ -1,0 +1,20 @@
+/** The settings of every consumer here: ordered, unacknowledged, in memory, with heartbeats and flow control. */
+import type { ConsumerConfig } from '@nats-io/jetstream';
+
+/** How often the server says that it is still there where it has nothing to deliver. */
+export const heartbeatMs = 1_000;
+
+/** `inactiveMs` is how long the server keeps it when nobody listens any more. */
+export function orderedConsumer(inbox: string, filter: string, inactiveMs: number): Partial<ConsumerConfig> {
+  return {
+    deliver_subject: inbox,
+    filter_subject: filter,
+    ack_policy: 'none',
+    max_deliver: 1,
+    mem_storage: true,
+    num_replicas: 1,
+    flow_control: true,
+    idle_heartbeat: heartbeatMs * 1e6,
+    inactive_threshold: inactiveMs * 1e6,
+  };
+}
