@@ -83,29 +83,30 @@ export async function indexPacks(repository: Repository, run: string): Promise<v
   const anew = names.length >= indexFilesMax;
   const unsynced = new Set<string>();
   const hash = createHash('sha256');
-  let packs = 0;
-  // Part by part: the tables of a million chunks are some 40 MB.
-  async function* parts(): AsyncGenerator<Buffer> {
-    yield indexHead();
+  async function* entries(): AsyncGenerator<Buffer> {
     for await (const pack of listPacks(repository)) {
       if (!pack.indexed) unsynced.add(dirname(packPath(repository, pack.id)));
       if (pack.indexed && !anew) continue;
-      packs += 1;
       const encoded = encodePack(pack);
       leftBehind(timesInMemory * encoded.length);
       yield encoded;
     }
   }
-  async function* hashed(): AsyncGenerator<Buffer> {
-    for await (const part of parts()) {
-      hash.update(part);
-      yield part;
+  const more = entries();
+  const first = await more.next();
+  if (first.done) return;
+  // Part by part: the tables of a million chunks are some 40 MB.
+  async function* hashed(front: Buffer): AsyncGenerator<Buffer> {
+    hash.update(front);
+    yield front;
+    for await (const entry of more) {
+      hash.update(entry);
+      yield entry;
     }
   }
   const draft = join(runDirectory(repository, run), 'index-draft');
   await rm(draft, { force: true });
-  await writeSynced(draft, hashed());
-  if (packs === 0) return await rm(draft, { force: true });
+  await writeSynced(draft, hashed(Buffer.concat([indexHead(), first.value])));
   // A run that was killed just after it named a pack may have left the name undurable.
   for (const directory of unsynced) await syncDirectory(directory);
   await syncDirectory(join(repository.path, 'packs'));
