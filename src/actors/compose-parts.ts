@@ -57,6 +57,7 @@ export function composeParts({ config, version, cluster, clock, observe, now }: 
     onReattached: (kind, id, found) => observe({ fact: 'engine.reattached', kind, id, found, at: now() }),
     onUnlimited: (kind, id, limits) => observe({ fact: 'engine.unlimited', kind, id, limits, at: now() }),
     limits: limitsOf(config),
+    logBytesMax: config.limits.runDirectoryBytes,
   });
   return {
     config,

@@ -34,6 +34,8 @@ export interface EngineRunsOptions {
   onReattached?: (kind: RunKind, id: string, found: Attached['found']) => void;
   /** What each engine may use. */
   limits?: EngineLimits;
+  /** What the logs of each run may take together. */
+  logBytesMax?: number;
   /** Told which of the limits nothing holds an engine to. */
   onUnlimited?: (kind: RunKind, id: string, limits: readonly string[]) => void;
 }
@@ -206,7 +208,7 @@ export class EngineRuns {
     step: EngineStep<unknown>,
   ): Promise<{ found: Attached['found']; followed?: Followed }> {
     const progress = this.#progressOf(run);
-    const attached = await attachEngine(this.#directoryOf(run.id), listenerOf(step, progress));
+    const attached = await attachEngine(this.#directoryOf(run.id), this.#listenerOf(step, progress));
     const { found } = attached;
     this.#options.onReattached?.(run.kind, run.id, found);
     if (found === 'alive') return { found, followed: this.#follow(run, step, attached.process, progress) };
@@ -225,7 +227,7 @@ export class EngineRuns {
     signal.throwIfAborted();
     const { limits = {}, onUnlimited } = this.#options;
     const progress = this.#progressOf(run);
-    const listener = listenerOf(step, progress);
+    const listener = this.#listenerOf(step, progress);
     const process = await startEngine({ ...order, directory, token: key, bounds, limits, ...listener });
     if (process.unlimited.length > 0) onUnlimited?.(kind, id, process.unlimited);
     return this.#follow(run, step, process, progress);
@@ -263,13 +265,15 @@ export class EngineRuns {
     if (ending) throw ending;
     return await step.outcome(told);
   }
-}
 
-function listenerOf({ hear, hearError }: EngineStep<unknown>, progress: EngineProgress): EngineListener {
-  return {
-    onLine: line => progress.hear(hear?.(line)),
-    ...(hearError && { onStderrLine: (line: string) => progress.hear(hearError(line)) }),
-  };
+  #listenerOf({ hear, hearError }: EngineStep<unknown>, progress: EngineProgress): EngineListener {
+    const { logBytesMax } = this.#options;
+    return {
+      onLine: line => progress.hear(hear?.(line)),
+      ...(hearError && { onStderrLine: (line: string) => progress.hear(hearError(line)) }),
+      ...(logBytesMax !== undefined && { logBytesMax }),
+    };
+  }
 }
 
 function unkillable(pids: readonly number[]) {

@@ -3,6 +3,7 @@
  *
  * 1. Each is told once; another reason is told as well. What an incarnation before this one told is not known: a plan
  *    that is overdue when its agent starts is told again. One that was deleted, or is another agent's now, is told no more.
+ *    Likewise its newest complete backup, at first and when it is another; and that a plan is this agent's no more.
  * 2. One timer for all plans. It rings after a minute, or sooner, when a plan comes to its age.
  * 3. The stores are read whole only where a plan is new here or seems overdue: of a backup that ends here its own record
  *    and entry are read.
@@ -35,6 +36,8 @@ export class OverdueWatch {
   readonly #parts: Parts;
   /** What was told of each plan of this agent; null where it is on time. */
   #told = new Map<string, Overdue | null>();
+  /** What was told of each as its newest complete backup. */
+  readonly #newest = new Map<string, string | null>();
   #last = new Map<string, EndedRun[]>();
   #completed = new Map<string, string>();
   /** Backups that ended since the last look. */
@@ -100,6 +103,7 @@ export class OverdueWatch {
   async #lookAtAll(): Promise<number> {
     const { plans, clock } = this.#parts;
     const own = (await ownOf(this.#parts, await plans.list())).map(({ plan }) => plan);
+    this.#tellGone(own);
     const isNew = own.some(({ name }) => !this.#told.has(name));
     const ended = this.#ended.splice(0);
     if (isNew || this.#isBlind) await this.#learnAll();
@@ -130,7 +134,26 @@ export class OverdueWatch {
     if (entry) this.#completed = newestComplete([...asEntries(this.#completed), entry]);
   }
 
+  #tellGone(own: readonly Plan[]): void {
+    const names = new Set(own.map(({ name }) => name));
+    const { clock, observe } = this.#parts;
+    for (const plan of this.#newest.keys()) {
+      if (names.has(plan)) continue;
+      this.#newest.delete(plan);
+      observe({ fact: 'plan.gone', plan, at: timeText(clock.now()) });
+    }
+  }
+
+  #tellNewest({ name: plan }: Plan): void {
+    const since = this.#completed.get(plan) ?? null;
+    if (this.#newest.get(plan) === since) return;
+    this.#newest.set(plan, since);
+    const { clock, observe } = this.#parts;
+    observe({ fact: 'plan.newest', plan, since, at: timeText(clock.now()) });
+  }
+
   #tell(plan: Plan): void {
+    this.#tellNewest(plan);
     const { clock, observe } = this.#parts;
     const { name } = plan;
     const before = this.#told.get(name) ?? null;

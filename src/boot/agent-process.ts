@@ -7,10 +7,12 @@ import { type Agent, startAgent } from '../actors/agent.ts';
 import type { AgentOptions, Environment } from '../cli/environment.ts';
 import { exitStatus } from '../cli/exit-status.ts';
 import { AnswerError } from '../core/answer-error.ts';
+import { serveAgent } from '../telemetry/agent-http.ts';
 import { createLog } from '../telemetry/log.ts';
 
 export async function agentProcess({ config }: AgentOptions, environment: Environment): Promise<number> {
   const log = createLog({ bindings: { agent: config.name } });
+  const { observe, close: closeHttp } = serveAgent(config.http.listen, log.observe);
   const starting = new AbortController();
   let agent: Agent | undefined;
   const release = onStopSignals({
@@ -24,13 +26,13 @@ export async function agentProcess({ config }: AgentOptions, environment: Enviro
     },
   });
   const waiting = (cause: Error) =>
-    log.observe({
+    observe({
       fact: 'nats.away',
       message: `waiting for NATS at ${config.nats.servers.join(', ')}: ${cause.message}`,
       at: new Date().toISOString(),
     });
   try {
-    agent = await startAgent({ config, version: environment.version, observe: log.observe, waiting }, starting.signal);
+    agent = await startAgent({ config, version: environment.version, observe, waiting }, starting.signal);
     return await agent.ended;
   } catch (error) {
     if (starting.signal.aborted) return exitStatus.done;
@@ -39,6 +41,7 @@ export async function agentProcess({ config }: AgentOptions, environment: Enviro
     return error.code === 'invalid' ? exitStatus.invalid : exitStatus.failed;
   } finally {
     release();
+    closeHttp();
     log.close();
   }
 }

@@ -21,6 +21,7 @@ import { connectClient } from '../nats/client.ts';
 import { type EmbeddedServer, startEmbedded } from '../nats-server/embedded.ts';
 import { findNatsServer } from '../nats-server/find.ts';
 import { withStartLock } from '../nats-server/start-lock.ts';
+import { serveAgent } from '../telemetry/agent-http.ts';
 import { createLog } from '../telemetry/log.ts';
 import { onStopSignals } from './agent-process.ts';
 import { firstBackup } from './first-backup.ts';
@@ -52,6 +53,7 @@ async function bringUp(source: Source, options: UpOptions, environment: Environm
   const logPath = join(options.data, 'reeve.log');
   const file = createWriteStream(logPath, { flags: 'a', mode: 0o600 });
   const log = createLog({ destination: file });
+  const { observe, close: closeHttp } = serveAgent(options.http, log.observe);
 
   const stopping = new AbortController();
   let agent: Agent | undefined;
@@ -73,6 +75,7 @@ async function bringUp(source: Source, options: UpOptions, environment: Environm
     const url = server?.url ?? (options.nats as string);
     const config = agentConfigOf({
       name: agentName(),
+      http: { listen: options.http },
       data: options.data, // all that lies in it is never backed up
       nats: {
         servers: url.split(',').map(each => each.trim()),
@@ -88,7 +91,7 @@ async function bringUp(source: Source, options: UpOptions, environment: Environm
       if (!waited) say(`waiting for NATS at ${printable(url)}: ${printable(cause.message)}`);
       waited = true;
     };
-    agent = await startAgent({ config, version: environment.version, observe: log.observe, waiting }, stopping.signal);
+    agent = await startAgent({ config, version: environment.version, observe, waiting }, stopping.signal);
     void agent.ended.then(() => stopping.abort(new Error('the agent ended')));
     say(`agent ${config.name} runs; its log is ${logPath}`);
     const client = await connectClient({ url, prefix: options.prefix, creds: options.creds, ca: options.ca });
@@ -117,6 +120,7 @@ async function bringUp(source: Source, options: UpOptions, environment: Environm
   } finally {
     await server?.stop();
     release();
+    closeHttp();
     log.close();
     file.end();
   }

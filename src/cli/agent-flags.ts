@@ -84,5 +84,7 @@ function labelsOf(labels: string[]): Record<string, string> {
 }
 
 function warningsOf(document: AgentDocument): string[] {
-  return document.http === undefined ? [] : ['http is set, but this version of Reeve has no page yet'];
+  return document.http?.tokenFile === undefined
+    ? []
+    : ['http.tokenFile is set, but this version of Reeve has no page yet'];
 }

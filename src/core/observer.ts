@@ -111,6 +111,19 @@ export interface PingFailed extends OfActor {
   message: string;
 }
 
+/** The newest complete backup of a plan of this agent: told when the plan comes to be its, and whenever it is another. */
+export interface PlanNewest extends Dated {
+  fact: 'plan.newest';
+  plan: string;
+  since: string | null;
+}
+
+/** A plan is this agent's no more, or was deleted. */
+export interface PlanGone extends Dated {
+  fact: 'plan.gone';
+  plan: string;
+}
+
 /** A plan came to be overdue, or is so for another reason than before. `since` is its last complete backup; null for none. */
 export interface PlanOverdue extends Dated {
   fact: 'plan.overdue';
@@ -174,6 +187,19 @@ export interface SupervisorEscalated extends Dated {
   offender: string | null;
 }
 
+/** Metrics and health can be asked at `url`. */
+export interface HttpListening extends Dated {
+  fact: 'http.listening';
+  url: string;
+}
+
+/** Nobody can ask for metrics and health now: the address cannot be had. */
+export interface HttpNotListening extends Dated {
+  fact: 'http.not-listening';
+  listen: string;
+  message: string;
+}
+
 /** The wall clock moved by `byMs` against the monotonic one. */
 export interface ClockJumped extends Dated {
   fact: 'clock.jumped';
@@ -223,6 +249,8 @@ export type Fact =
   | HookFailed
   | RunSlow
   | PingFailed
+  | PlanNewest
+  | PlanGone
   | PlanOverdue
   | PlanOnTime
   | NatsAway
@@ -231,6 +259,8 @@ export type Fact =
   | DrainStarted
   | DrainEnded
   | SupervisorEscalated
+  | HttpListening
+  | HttpNotListening
   | ClockJumped
   | AgentStarted
   | AgentDiskFull

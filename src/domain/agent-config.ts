@@ -10,6 +10,7 @@ import {
   hookSchema,
   pingsSchema,
 } from './exec-config.ts';
+import { listenText } from './listen-address.ts';
 import { durationMs, durationText, sizeBytes, sizeText } from './quantities.ts';
 import { type RepositoryConfig, repositoryConfigOf, repositorySchema } from './repository-config.ts';
 import { absolutePath, nameText } from './texts.ts';
@@ -19,7 +20,7 @@ export const agentSchema = z.strictObject({
   name: nameText,
   data: absolutePath,
   labels: z.record(z.string(), z.string()).optional(),
-  http: z.strictObject({ listen: z.string().min(1).optional(), tokenFile: absolutePath.optional() }).optional(),
+  http: z.strictObject({ listen: listenText.optional(), tokenFile: absolutePath.optional() }).optional(),
   nats: z
     .strictObject({
       servers: z.array(z.string().min(1)).min(1).optional(),

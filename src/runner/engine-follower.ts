@@ -20,10 +20,8 @@ export interface EngineListener {
   onStderrLine?: OnLine;
   /** Longest line in bytes, 64 KiB unless given; the rest of a longer one is dropped. */
   lineBytesMax?: number;
-  /** Beyond so many bytes `stdout.log` is cut once its lines were taken, 4 MiB unless given. */
-  stdoutBytesMax?: number;
-  /** Bound of `stderr.log` and of `stderr.log.old`, 1 MiB each unless given. */
-  stderrBytesMax?: number;
+  /** What the logs may take together, 64 MiB unless given: see `logPart`. */
+  logBytesMax?: number;
 }
 
 export interface EngineEnd extends RecordedExit {
@@ -38,6 +36,16 @@ export interface Followed {
   stderrFrom: number;
 }
 
+/**
+ * What the logs of a run have of what they may take together. Followed, stdout has 4 parts, and stderr one, with one more
+ * of what was cut; each twice that in a torrent. Where nobody follows, the watcher (`runner.sh`) lets stdout have 16 and
+ * stderr 4, with one more of each. So they have a third of it at most, and what a torrent writes between two looks has
+ * the rest: a fiftieth of a second here, a second there.
+ */
+function logPart(logBytesMax: number): number {
+  return Math.floor(logBytesMax / 64);
+}
+
 /** How soon it is looked again for a runner that has nothing left to do but to end. */
 const lastLookMs = 20;
 
@@ -48,17 +56,17 @@ export class EngineFollower {
   readonly #logs: [stdout: LogFollower, stderr: LogFollower];
 
   constructor(directory: RunDirectory, followed: Followed, listener: EngineListener) {
-    const { onLine, onStderrLine, lineBytesMax = 2 ** 16 } = listener;
-    const { stdoutBytesMax = 2 ** 22, stderrBytesMax = 2 ** 20 } = listener;
+    const { onLine, onStderrLine, lineBytesMax = 2 ** 16, logBytesMax = 2 ** 26 } = listener;
+    const part = logPart(logBytesMax);
     this.#directory = directory;
     this.#followed = followed;
     this.#changes = new DirectoryChanges(directory.path);
     const { stdoutPath, stderrPath } = directory;
     this.#logs = [
-      new LogFollower({ path: stdoutPath, bytesMax: stdoutBytesMax, onLine, lineBytesMax, from: 0, keepsEnd: false }),
+      new LogFollower({ path: stdoutPath, bytesMax: 4 * part, onLine, lineBytesMax, from: 0, keepsEnd: false }),
       new LogFollower({
         path: stderrPath,
-        bytesMax: stderrBytesMax,
+        bytesMax: part,
         onLine: onStderrLine,
         lineBytesMax,
         from: followed.stderrFrom,

@@ -46,7 +46,7 @@ export async function startEngine(start: EngineStart): Promise<EngineProcess> {
   if (!isToken(token)) throw new Error(`not a token: ${JSON.stringify(token)}`);
   checkUser(start);
   await clearLastStart(directory.path);
-  await writeBounds(directory.path, { deadlineAt: null, ...start.bounds });
+  await writeBounds(directory.path, { deadlineAt: null, logBytesMax: start.logBytesMax, ...start.bounds });
   const file: StartFile = {
     version: runnerVersion,
     token,

@@ -7,6 +7,7 @@ export class LineSplitter {
   readonly #lineBytesMax: number;
   #held: Buffer[] = [];
   #heldBytes = 0;
+  #isBroken = false;
 
   /** Of a line that is longer than `lineBytesMax` the rest is dropped. */
   constructor(lineBytesMax: number) {
@@ -15,13 +16,22 @@ export class LineSplitter {
 
   /** The lines that end in `chunk`, which is not kept. */
   *lines(chunk: Buffer): Generator<string> {
-    let from = 0;
+    let from = this.#isBroken ? chunk.indexOf(10) + 1 : 0;
+    if (this.#isBroken && from === 0) return;
+    this.#isBroken = false;
     for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
       this.#hold(chunk.subarray(from, end));
       from = end + 1;
       yield this.#line();
     }
     this.#hold(chunk.subarray(from));
+  }
+
+  /** Bytes are missing before the next chunk: the line that they cut is dropped. */
+  skip(): void {
+    this.#held = [];
+    this.#heldBytes = 0;
+    this.#isBroken = true;
   }
 
   /** The last line, where it had no end. */

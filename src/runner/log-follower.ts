@@ -1,12 +1,14 @@
 /**
  * Follows a file that an engine appends to: gives its lines, and keeps it within a bound.
  *
- * 1. Every line is given once and in order, as long as nobody else cuts the file.
+ * 1. Every line is given once and in order, as long as its taker keeps up and nobody else cuts the file.
  * 2. A file that has grown beyond its bound is read to its end and cut to nothing; what is appended later begins it anew,
  *    for it was opened with O_APPEND. What is written between the two is lost: microseconds, or milliseconds where a
  *    torrent of writes holds the file's lock. So it is cut when nobody writes, or else at twice its bound; and an engine
  *    leaves what must not be lost in a file of its own (`result.json`).
- * 3. A file whose end is to be kept has it in `<path>.old` after a cut.
+ * 3. A torrent that is faster than its taker is cut all the same: the newest lines, up to the bound, are given yet, and
+ *    those before them are lost.
+ * 4. A file whose end is to be kept has it in `<path>.old` after a cut.
  */
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeFileSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -55,8 +57,9 @@ export class LogFollower {
     if (size < this.#taken) this.#taken = 0; // the watcher has cut it
     if (this.#following.onLine) await this.#takeTo(this.#file, size);
     else this.#taken = size; // nobody wants what lies before
-    if (size > this.#following.bytesMax * (isQuiet ? 1 : 2))
-      await this.#give(this.#splitter.lines(this.#cut(this.#file, size)));
+    const { bytesMax } = this.#following;
+    const now = fstatSync(this.#file).size;
+    if (now > bytesMax * (isQuiet ? 1 : 2)) await this.#give(this.#splitter.lines(this.#cut(this.#file, now)));
   }
 
   /** Takes the rest, and the last line also where it has no end. */
@@ -66,9 +69,11 @@ export class LogFollower {
     if (this.#file !== undefined) closeSync(this.#file);
   }
 
+  /** Less where the file grows meanwhile, beyond twice its bound. */
   async #takeTo(file: number, size: number): Promise<void> {
     const buffer = Buffer.allocUnsafe(Math.min(chunkBytes, Math.max(0, size - this.#taken)));
-    while (this.#taken < size) {
+    const most = Math.max(size, 2 * this.#following.bytesMax);
+    while (this.#taken < size && fstatSync(file).size <= most) {
       const bytes = readSync(file, buffer, 0, Math.min(buffer.length, size - this.#taken), this.#taken);
       if (bytes === 0) return;
       this.#taken += bytes;
@@ -92,7 +97,10 @@ export class LogFollower {
   /** Cuts the file and answers what nobody has taken of it. No call comes between the end of the file and the cut. */
   #cut(file: number, size: number): Buffer {
     const { path, bytesMax, keepsEnd } = this.#following;
-    const from = keepsEnd ? Math.min(this.#taken, size - bytesMax) : this.#taken;
+    const newest = Math.max(0, size - bytesMax);
+    if (newest > this.#taken) this.#splitter.skip();
+    this.#taken = Math.max(this.#taken, newest);
+    const from = keepsEnd ? newest : this.#taken;
     const parts: Buffer[] = [];
     // Reading is faster than writing, so the end is reached; the limit is for what no one has seen.
     for (let at = from; parts.length < partsMax; at += parts.at(-1)?.length ?? 0) {

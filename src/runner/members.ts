@@ -49,20 +49,24 @@ export class Members {
     return entry.group === this.#leader?.pid;
   }
 
-  /** Signals the leader's process group, where somebody of ours is in it; else the leader, which has none yet. */
-  signalGroup(signal: NodeJS.Signals): void {
-    if (!this.#leader) return;
-    const { pid } = this.#leader;
+  /**
+   * Sends these to the leader's process group, where somebody of ours is in it; else to the leader, which has none yet.
+   * Answers whom it found: a look reads of every process of the host, so there is one for all.
+   */
+  signalGroup(...signals: NodeJS.Signals[]): ProcessEntry[] {
     const there = this.look();
-    if (there.some(entry => this.isInGroup(entry))) sendSignal(-pid, signal);
-    else if (there.some(entry => this.#isLeader(entry))) sendSignal(pid, signal);
+    if (!this.#leader) return there;
+    const { pid } = this.#leader;
+    const isGroup = there.some(entry => this.isInGroup(entry));
+    if (!isGroup && !there.some(entry => this.#isLeader(entry))) return there;
+    for (const signal of signals) sendSignal(isGroup ? -pid : pid, signal);
+    return there;
   }
 
-  /** Kills the leaves and the group, and then everybody that is found. */
+  /** Kills the leaves and the group, and everybody that is found. */
   killAll(): void {
     this.#leaves?.kill();
-    this.signalGroup('SIGKILL');
-    for (const entry of this.look()) sendSignal(entry.pid, 'SIGKILL');
+    for (const entry of this.signalGroup('SIGKILL')) sendSignal(entry.pid, 'SIGKILL');
   }
 
   /** Removes what the kernel kept of them, once nobody is left. */

@@ -14,14 +14,18 @@ export interface EngineBounds {
   graceMs?: number;
   /** The polite signal of the watcher; SIGTERM unless the engine knows a better one. */
   signal?: NodeJS.Signals;
+  /** What the logs may take together, 64 MiB unless given. */
+  logBytesMax?: number | undefined;
 }
 
 /** As `runner.sh` has it. */
 const graceDefaultMs = 20_000;
 
 /** Writes what is given; what is not stays as it is. */
-export async function writeBounds(directory: string, { deadlineAt, graceMs, signal }: EngineBounds): Promise<void> {
+export async function writeBounds(directory: string, bounds: EngineBounds): Promise<void> {
+  const { deadlineAt, graceMs, signal, logBytesMax } = bounds;
   const write = (name: string, text: string) => writeWhole(directory, name, `${text}\n`);
+  if (logBytesMax !== undefined) await write('log-max', String(logBytesMax));
   // The deadline last: it never holds with the grace or the signal of another.
   if (graceMs !== undefined) await write('grace', String(Math.ceil(Math.max(0, graceMs) / 1_000)));
   if (signal !== undefined) await write('signal', signal.replace(/^SIG/, ''));

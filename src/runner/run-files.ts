@@ -56,7 +56,7 @@ export interface RecordedExit {
 
 /** Files of a start that the next one does not inherit; stderr stays, for whoever reads the log of the run. */
 const ofOneStart =
-  /^(run|engine|exit|start|result)\.json(\.new|\.next)?$|^(exit|cancel|deadline|grace|signal|leaves|scope)$|^(claim|why)-|^stdout\.log/;
+  /^(run|engine|exit|start|result)\.json(\.new|\.next)?$|^(exit|cancel|deadline|grace|signal|log-max|leaves|scope)$|^(claim|why)-|^stdout\.log/;
 
 /** Makes room for a start: nothing of the last one is left. */
 export async function clearLastStart(directory: string): Promise<void> {

@@ -13,7 +13,9 @@
 # 4. The status is recorded at its end (exit.json, or the link `exit` where the disk is full); then whatever the engine
 #    left is killed, and then the runner and the watcher end. Nothing of a run is left when its runner is gone.
 # 5. The watcher ends the engine at the time in DIR/deadline (epoch seconds) or once DIR/cancel is there: DIR/signal, then
-#    KILL after DIR/grace (seconds). All are read anew each second. It also bounds the logs where no agent follows them.
+#    KILL after DIR/grace (seconds). All are read anew each second. Where no agent follows the logs it bounds them, by
+#    DIR/log-max (bytes of all together).
+# 6. Where it starts nothing its own status says why: `exitOf` in runner-process.ts has each.
 #
 # For dash, busybox and the sh of macOS. No variable of an engine may be written in lower case: those are this script's.
 set -u
@@ -116,8 +118,7 @@ watch() {
     elif is_over; then
       end_politely deadline
     fi
-    bound stdout.log 16777216
-    bound stderr.log 2097152
+    bound_logs
     nap 1
   done
   # Here the engine has ended and the runner has not ended this watcher: somebody killed it.
@@ -150,6 +151,7 @@ end_politely() {
   while lives; do
     number grace 20
     [ "$waited" -lt "$number" ] || break
+    bound_logs
     nap 1
     waited=$((waited + 1))
   done
@@ -240,12 +242,20 @@ remove_leaves() {
   done <"$dir/leaves"
 }
 
-# Keeps the newest part of a log that nobody else has cut. What is written meanwhile is lost, so an engine leaves what must
-# not be in a file of its own.
+# An agent that follows them cuts them sooner: `logPart` in engine-follower.ts.
+bound_logs() {
+  number log-max 67108864
+  part=$((number / 64))
+  bound stdout.log $((16 * part))
+  bound stderr.log $((4 * part))
+}
+
+# Keeps the newest part of a log of more than $2 bytes. What is written meanwhile is lost, so an engine leaves what must not
+# be in a file of its own.
 bound() {
   [ -s "$dir/$1" ] || return 0
   [ "$(wc -c <"$dir/$1")" -gt "$2" ] || return 0
-  tail -c 1048576 "$dir/$1" >"$dir/$1.old"
+  tail -c "$part" "$dir/$1" >"$dir/$1.old"
   : >"$dir/$1"
 }
 

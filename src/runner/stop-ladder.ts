@@ -56,10 +56,7 @@ export class StopLadder {
   /** Climbs down the ladder. Called once. */
   async run(): Promise<StopResult> {
     const { signal = 'SIGTERM', killMs = killMsDefault } = this.#order;
-    if (performance.now() < this.#graceEnd) {
-      this.#members.signalGroup(signal);
-      this.#members.signalGroup('SIGCONT');
-    }
+    if (performance.now() < this.#graceEnd) this.#members.signalGroup(signal, 'SIGCONT');
     while (performance.now() < this.#graceEnd && this.#members.look().some(entry => this.#members.isInGroup(entry)))
       await this.#pause();
     const killEnd = performance.now() + killMs;

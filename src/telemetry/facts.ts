@@ -108,6 +108,16 @@ export const facts: { [Name in FactName]: FactEntry<Name> } = {
     message: 'ping was given up',
     fields: { ...actor, ping: "its name in the agent's file", message: 'what the last try met' },
   },
+  'plan.newest': {
+    level: 'info',
+    message: 'newest complete backup of a plan',
+    fields: { plan: 'its name', since: 'when it was made; null where there is none' },
+  },
+  'plan.gone': {
+    level: 'info',
+    message: "plan is this agent's no more",
+    fields: { plan: 'its name; it may have been deleted' },
+  },
   'plan.overdue': {
     level: 'warn',
     message: 'plan is overdue',
@@ -160,6 +170,19 @@ export const facts: { [Name in FactName]: FactEntry<Name> } = {
       context: 'what it was doing',
       reason: 'why it gave up',
       offender: 'the child it is about; null when it is none',
+    },
+  },
+  'http.listening': {
+    level: 'info',
+    message: 'metrics and health can be asked for',
+    fields: { url: 'where, such as http://127.0.0.1:7480' },
+  },
+  'http.not-listening': {
+    level: 'warn',
+    message: 'metrics and health cannot be asked for',
+    fields: {
+      listen: 'the address that cannot be had; it is tried again every minute',
+      message: 'why, and what to do',
     },
   },
   'clock.jumped': { level: 'warn', message: 'clock jumped', fields: { byMs: 'how far; negative is backwards' } },

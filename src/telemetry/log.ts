@@ -33,12 +33,14 @@ const repeatable: Partial<Record<FactName, (fact: Fact) => string>> = {
   'actor.restarted': () => '',
   'dead-letter': fact => (fact.fact === 'dead-letter' ? `${fact.command}` : ''),
   'nats.away': fact => (fact.fact === 'nats.away' ? fact.message : ''),
+  'http.not-listening': fact => (fact.fact === 'http.not-listening' ? fact.message : ''),
   defect: fact => (fact.fact === 'defect' ? fact.message : ''),
 };
 
 /** Which failures a fact ends: NATS that is back is not away, an actor that reached its end crashes no more. */
 function endedBy(fact: Fact): FactName[] {
   if (fact.fact === 'nats.back') return ['nats.away'];
+  if (fact.fact === 'http.listening') return ['http.not-listening'];
   if (fact.fact === 'actor.transition' && fact.final) return ['actor.crashed', 'actor.restarted', 'actor.refused'];
   return [];
 }

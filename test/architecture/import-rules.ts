@@ -50,7 +50,7 @@ export const rules: Readonly<Record<string, Rule>> = {
     packages: ['xstate', 'zod'],
   },
   'src/view': { parts: words, packages: ['@xstate/store'] },
-  'src/telemetry': { parts: [...words, 'src/view', 'src/nats'], packages: ['pino'] },
+  'src/telemetry': { parts: [...words, 'src/view', 'src/nats'], packages: ['pino', 'prom-client'] },
   'src/cli': {
     parts: [...words, 'src/view', 'src/nats', 'src/repository', 'src/runner'],
     packages: ['commander', 'yaml'],

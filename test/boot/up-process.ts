@@ -47,7 +47,9 @@ export class Home {
       XDG_STATE_HOME: join(this.directory, 'state'),
       REEVE_CACHE: join(this.directory, 'cache'),
     };
-    const started = new UpProcess([main, ...words], { ...own, ...env }, this.directory);
+    // A free port: the one that it takes by default may be another's.
+    const all = words[0] === 'up' ? [...words, '--http', '127.0.0.1:0'] : words;
+    const started = new UpProcess([main, ...all], { ...own, ...env }, this.directory);
     this.#started.push(started);
     return started;
   }

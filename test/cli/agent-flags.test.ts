@@ -64,11 +64,22 @@ test('flags alone on loopback allow everything', async () => {
   expect(config?.allow.read).toEqual(['/']);
 });
 
-test('http is taken, with a warning that there is no page yet', async () => {
-  const { ran, config } = await agentWith(undefined, ['--name', 'a', '--data', '/d', '--http', '127.0.0.1:9000']);
+test('http is taken, and a token for the page with a warning that there is none yet', async () => {
+  const flags = ['--name', 'a', '--data', '/d', '--http', '127.0.0.1:9000'];
+  const { ran, config } = await agentWith(undefined, flags);
   expect(config?.http.listen).toBe('127.0.0.1:9000');
-  expect(ran.stderr).toContain('no page yet');
+  expect(ran.stderr).toBe('');
+  const tokenFile = await agentWith(`${file}http: { tokenFile: /etc/reeve/page.token }\n`);
+  expect(tokenFile.ran.stderr).toContain('no page yet');
 });
+
+test.each(['7480', 'here:', 'a b:1', ':7480', '127.0.0.1:70000', '[::1', 'http://here:80'])(
+  'an address such as %s is invalid',
+  async http => {
+    const { ran } = await agentWith(undefined, ['--name', 'a', '--data', '/d', '--http', http]);
+    expect(ran).toMatchObject({ status: 2, stderr: expect.stringContaining('is not HOST:PORT') });
+  },
+);
 
 test.each([
   [`${file}grase: 5s\n`, 'grase: is not a known field; did you mean grace?'],

@@ -1,3 +1,4 @@
+import { readdirSync, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -19,6 +20,14 @@ afterEach(async () => {
 });
 
 const ready = (): Promise<boolean> => eventually('the engine says that it is ready', () => run.lines.includes('ready'));
+
+/** What lies in a directory, whatever goes meanwhile. */
+function bytesOf(directory: string): number {
+  const sizes = readdirSync(directory).map(
+    name => statSync(join(directory, name), { throwIfNoEntry: false })?.size ?? 0,
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
 
 test('its lines, its stderr and its status are kept', async () => {
   const engine = await run.start('console.log("one\\ntwo"); console.error("oops"); process.exitCode = 7');
@@ -161,11 +170,56 @@ test('a line without end is cut, and the next one is whole', async () => {
 test('a torrent on stderr stays within its bound, and what is said after it is kept', async () => {
   const torrent = 'for (let i = 0; i < 1e5; i++) require("fs").writeSync(2, "error " + i + "\\n");';
   const script = `${torrent} setTimeout(() => console.error("error 100000"), 200)`;
-  const engine = await run.start(script, { stderrBytesMax: 20_000 });
+  const engine = await run.start(script, { logBytesMax: 64 * 20_000 });
   expect((await engine.ended).code).toBe(0);
   await eventually('the last line is kept', async () => (await run.directory.stderrTail(20)).endsWith('error 100000'));
   expect((await stat(run.directory.stderrPath)).size).toBeLessThanOrEqual(20_000);
   expect((await stat(`${run.directory.stderrPath}.old`)).size).toBeLessThanOrEqual(20_000);
+});
+
+test('a torrent on both outputs leaves the directory within what the logs may take together', async () => {
+  const logBytesMax = 8 * 2 ** 20;
+  // Some 20 MB a second, three times the bound, and then words that are not to be lost.
+  const torrent = `const part = ("x".repeat(999) + "\\n").repeat(20); let left = 600;
+    const write = text => { require("fs").writeSync(1, text); require("fs").writeSync(2, text); };
+    const next = () => { if (left-- > 0) { write(part); setTimeout(next, 1); } else setTimeout(write, 200, "last\\n"); }; next();`;
+  const engine = await run.start(torrent, { logBytesMax });
+  let most = 0;
+  const look = setInterval(() => {
+    most = Math.max(most, bytesOf(run.directory.path));
+  }, 2);
+  expect(await engine.ended).toMatchObject({ code: 0 });
+  clearInterval(look);
+  expect(most).toBeGreaterThan(2 ** 18); // it was looked at while it grew
+  expect(most).toBeLessThan(logBytesMax);
+  expect(bytesOf(run.directory.path)).toBeLessThan(logBytesMax / 4);
+  expect(run.lines.at(-1)).toBe('last');
+  expect(await run.directory.stderrTail(5)).toBe('last');
+});
+
+test('of a torrent that is faster than its taker the newest lines are given, in order', async () => {
+  const logBytesMax = 64 * 25_000; // of which stdout.log has 100 kB
+  const script = `for (let i = 0; i < 100_000; i++) require("fs").writeSync(1, "line " + i + "\\n");
+    setTimeout(() => console.log("line 100000"), 200)`;
+  const taken: number[] = [];
+  let lines = 0;
+  let most = 0;
+  const engine = await run.start(script, {
+    logBytesMax,
+    onLine: line => {
+      lines += 1;
+      if (/^line \d+$/.test(line)) taken.push(Number(line.slice(5)));
+      most = Math.max(most, bytesOf(run.directory.path)); // which takes its time
+    },
+  });
+  expect(await engine.ended).toMatchObject({ code: 0 });
+  expect(taken.at(-1)).toBe(100_000);
+  expect(taken).toEqual(taken.toSorted((one, other) => one - other));
+  expect(new Set(taken).size).toBe(taken.length);
+  expect(taken.length).toBeLessThan(100_000);
+  // A write in the very moment of a cut is lost, and may break a line.
+  expect(lines - taken.length).toBeLessThan(100);
+  expect(most).toBeLessThan(logBytesMax);
 });
 
 test('a taker that throws is told at the end, and the engine is not cut off', async () => {

@@ -1,6 +1,6 @@
 /** Runs whose agent was killed and never comes back. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startEngine } from '../../src/runner/engine-process.ts';
@@ -92,15 +92,33 @@ test('an engine that closes its outputs lives on, and its status is kept', async
   expect(exitFile(directory)).toMatchObject({ status: 5, why: null });
 });
 
+/** Two seconds after its start it writes ten times of what the logs may take, and ends when the watcher has looked at that. */
+const torrent = `const line = "x".repeat(1000) + "\\n"; const fs = require("fs"); setTimeout(() => {
+  for (let i = 0; i < 30_000; i++) { fs.writeSync(1, line); if (i % 4 === 0) fs.writeSync(2, line); }
+  fs.writeSync(2, "last"); setTimeout(() => process.exit(3), 2500); }, 2000);`;
+const logBytesMax = 4 * 2 ** 20;
+
+function expectBounded({ path, stdoutPath, stderrPath }: RunDirectory): void {
+  expect(statSync(stdoutPath).size).toBeLessThanOrEqual(logBytesMax / 4);
+  expect(statSync(stderrPath).size).toBeLessThanOrEqual(logBytesMax / 16);
+  const sizes = readdirSync(path).map(name => lstatSync(join(path, name)).size);
+  expect(sizes.reduce((sum, size) => sum + size)).toBeLessThan(logBytesMax / 2);
+}
+
 test('its logs are bounded though nobody follows them', async () => {
-  const torrent = `const line = "x".repeat(1000) + "\\n"; const fs = require("fs");
-    for (let i = 0; i < 40_000; i++) { fs.writeSync(1, line); if (i % 4 === 0) fs.writeSync(2, line); }
-    fs.writeSync(2, "last"); setTimeout(() => process.exit(0), 3000);`;
-  const { directory } = await run.startAndKill(`console.log("ready"); setTimeout(() => { ${torrent} }, 1000)`);
+  const { directory } = await run.startAndKill(`${torrent} ${stays}`, { logBytesMax });
   await nothingLeft();
-  expect(exitFile(directory)).toMatchObject({ status: 0 });
-  expect(statSync(directory.stdoutPath).size).toBeLessThan(17 * 2 ** 20);
-  expect(statSync(directory.stderrPath).size).toBeLessThan(3 * 2 ** 20);
+  expect(exitFile(directory)).toMatchObject({ status: 3, why: null });
+  expectBounded(directory);
+  expect(await directory.stderrTail(4)).toBe('last');
+});
+
+test('its logs are bounded also while it ignores the signal at its deadline', async () => {
+  const bounds = { deadlineAt: inSeconds(1), graceMs: 20_000, logBytesMax };
+  const { directory } = await run.startAndKill(`${deaf} ${torrent} ${stays}`, bounds);
+  await nothingLeft();
+  expect(exitFile(directory)).toMatchObject({ status: 3, why: 'deadline' });
+  expectBounded(directory);
   expect(await directory.stderrTail(4)).toBe('last');
 });
 

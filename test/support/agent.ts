@@ -13,6 +13,8 @@ export interface AgentStart {
   data: string;
   /** A file for `--config`; flags win over it. */
   config?: string | undefined;
+  /** Where it serves metrics and health; a free port unless given. */
+  http?: string | undefined;
   /** More of its environment. */
   env?: Readonly<Record<string, string>> | undefined;
   /** A command that starts it in its own place, such as setpriv with its options. */
@@ -48,8 +50,8 @@ export interface TestAgent {
 
 /** Starts one; resolves at once, before it runs. */
 export function startAgent(start: AgentStart): TestAgent {
-  const { url, name, data, config, env = {}, under = [] } = start;
-  const words = [main, 'agent', '--nats', url, '--name', name, '--data', data];
+  const { url, name, data, config, http = '127.0.0.1:0', env = {}, under = [] } = start;
+  const words = [main, 'agent', '--nats', url, '--name', name, '--data', data, '--http', http];
   const [command = '', ...args] = [...under, process.execPath, ...words, ...(config ? ['--config', config] : [])];
   const child = spawn(command, args, {
     env: { PATH: process.env.PATH, HOME: data, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE, ...env },

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { facts, factsTable } from '../../src/telemetry/facts.ts';
+import { cellsOf } from './markdown-table.ts';
 
 test('docs/facts.md has the table of every fact with its fields', async () => {
   const text = await readFile(new URL('../../docs/facts.md', import.meta.url), 'utf8');
@@ -16,9 +17,3 @@ test('every fact that the observer may tell is in the table, with a message of i
   expect(Object.keys(facts).sort()).toEqual(told.sort());
   expect(new Set(Object.values(facts).map(({ message }) => message)).size).toBe(told.length);
 });
-
-/** The cells of a table in Markdown, however a formatter has padded them. */
-function cellsOf(text: string): string[][] {
-  const rows = text.split('\n').filter(line => line.startsWith('|'));
-  return rows.map(row => row.split('|').map(cell => cell.trim().replace(/^-+$/, '---')));
-}

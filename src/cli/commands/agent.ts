@@ -15,7 +15,7 @@ export function addAgent(program: Command, cli: Cli): void {
     .option('--name <name>', 'name of the agent')
     .option('--data <dir>', 'data directory')
     .option('--label <key=value>', 'label, may be given several times', eachOption)
-    .option('--http <host:port>', 'address of the page')
+    .option('--http <host:port>', 'where it serves /metrics and /healthz')
     .addHelpText(
       'after',
       examples(

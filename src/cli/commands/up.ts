@@ -1,6 +1,8 @@
 /** `reeve up`: everything on this machine, with one command. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { AnswerError } from '../../core/answer-error.ts';
+import { listenAddressOf, notAnAddress } from '../../domain/listen-address.ts';
 import { type Cli, examples } from '../cli.ts';
 import type { Session } from '../session.ts';
 
@@ -18,7 +20,7 @@ export function addUp(program: Command, cli: Cli): void {
     )
     .argument('[path]', 'directory to back up; without it, something real that everyone has')
     .option('--data <dir>', "data directory (default: the platform's state directory)")
-    .option('--http <host:port>', 'address of the page', '127.0.0.1:7480')
+    .option('--http <host:port>', 'where it serves /metrics and /healthz', '127.0.0.1:7480')
     .addHelpText(
       'after',
       examples(
@@ -30,6 +32,8 @@ export function addUp(program: Command, cli: Cli): void {
     .action(
       cli.action(async (session: Session, path: string | undefined, options: Options) => {
         const { environment } = session;
+        if (!listenAddressOf(options.http))
+          throw new AnswerError('invalid', `--http ${options.http} ${notAnAddress}`, 'leave it out for the default');
         return environment.up(
           {
             path: path === undefined ? undefined : resolve(environment.directory, path),

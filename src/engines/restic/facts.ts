@@ -10,7 +10,10 @@ export const resticCommand = 'restic';
 /** The oldest that is known to behave as written here. */
 export const oldestVersion = [0, 14] as const;
 
-/** On INT it ends within a second and removes its lock; TERM kills 0.14 with its lock left (handled since 0.17). */
+/**
+ * On INT it ends within a second and removes its lock; under `--limit-upload` only once what it is sending is through,
+ * which took 12 s at 2 MiB/s. TERM kills 0.14 with its lock left (handled since 0.17).
+ */
 export const stopSignal = 'SIGINT';
 
 export const exits = {
