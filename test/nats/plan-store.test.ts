@@ -24,14 +24,19 @@ test('a plan counts its revisions, and the same document again changes nothing',
   expect(await plans.put(plan('counted'))).toEqual({ revision: 1 });
   expect(await plans.put(plan('counted'))).toEqual({ revision: 1 });
   expect(await plans.put(plan('counted', '/home'))).toEqual({ revision: 2 });
-  expect(await plans.get('counted')).toEqual({ plan: plan('counted', '/home'), revision: 2, paused: null });
+  expect(await plans.get('counted')).toEqual({
+    plan: plan('counted', '/home'),
+    written: plan('counted', '/home'),
+    revision: 2,
+    paused: null,
+  });
 });
 
 test('a repeated request gets its first answer and takes no effect again', async () => {
   await plans.put(plan('repeated', '/a'), { requestId: 'r1' });
   await plans.put(plan('repeated', '/b'), { requestId: 'r2' });
   expect(await plans.put(plan('repeated', '/a'), { requestId: 'r1' })).toEqual({ revision: 1 });
-  expect((await plans.get('repeated'))?.plan).toEqual(plan('repeated', '/b'));
+  expect((await plans.get('repeated'))?.written).toEqual(plan('repeated', '/b'));
 });
 
 test('a deleted plan is gone from every list, and goes on counting when it is put again', async () => {
@@ -89,7 +94,7 @@ test('a pause stands beside the plan: a change of the plan leaves it, a deletion
   await plans.put(plan('paused'));
   expect(await plans.pause('paused', pause, { requestId: 'p1' })).toBe(true);
   expect(await plans.put(plan('paused', '/home'), { requestId: 'p1' })).toEqual({ revision: 2 });
-  expect(await plans.get('paused')).toEqual({ plan: plan('paused', '/home'), revision: 2, paused: pause });
+  expect(await plans.get('paused')).toMatchObject({ plan: plan('paused', '/home'), revision: 2, paused: pause });
   expect(await plans.pause('paused', null)).toBe(true);
   expect(await plans.pause('paused', pause, { requestId: 'p1' })).toBe(true);
   expect(await plans.get('paused')).toMatchObject({ revision: 2, paused: null });
