@@ -61,7 +61,15 @@ export class NamedDocuments<Kind extends string, Document extends { name: string
   }
 
   async list(): Promise<Stored[]> {
-    const kept = await this.#documents.list(`${this.#kind}.`);
+    return this.#listed(await this.#documents.list(`${this.#kind}.`));
+  }
+
+  /** The same from memory, as long as nothing changed; to be read only. */
+  async listKept(): Promise<Stored[]> {
+    return this.#listed(await this.#documents.listKept(`${this.#kind}.`));
+  }
+
+  #listed(kept: readonly Kept<Kind, Document>[]): Stored[] {
     const live = kept.flatMap(each => liveOf(this.#kind, each) ?? []);
     live.sort((one, other) => (one.document.name < other.document.name ? -1 : 1));
     return live.map(this.#storedOf);

@@ -66,6 +66,6 @@ export class NatsPlanStore implements PlanStore {
   }
 
   async #allDefaults(): Promise<Defaults[]> {
-    return (await this.#defaults.list()).map(({ defaults }) => defaults);
+    return (await this.#defaults.listKept()).map(({ defaults }) => defaults);
   }
 }
