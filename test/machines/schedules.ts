@@ -1,5 +1,5 @@
 /** A schedule as tests drive it: the real machine by pure transitions, its effects by the pure decisions, over a model of runs. */
-import { type AnyMachineSnapshot, type EventObject, initialTransition, transition } from 'xstate';
+import { type AnyEventObject, type AnyMachineSnapshot, type EventObject, initialTransition, transition } from 'xstate';
 import {
   type ScheduleContext,
   scheduleDeadlineAt,
@@ -126,6 +126,23 @@ export class ScheduleModel {
 
   fateAt(seconds: number): Fate | undefined {
     return this.holding.get(started + seconds * 1_000)?.fate;
+  }
+
+  /** Where events alone would lead it; it stays as it is. */
+  machineAfter(events: AnyEventObject[]): {
+    state: string;
+    context: ScheduleContext;
+    after: ScheduleModel['machineAfter'];
+  } {
+    const after = (from: AnyMachineSnapshot, more: AnyEventObject[]): ReturnType<ScheduleModel['machineAfter']> => {
+      const [last] = more.reduce(
+        ([snapshot], event) => [transition(scheduleMachine, snapshot as never, { ...event, at: this.now } as never)[0]],
+        [from],
+      );
+      const reached = last as AnyMachineSnapshot;
+      return { state: pathOf(reached), context: reached.context, after: next => after(reached, next) };
+    };
+    return after(this.snapshot, events);
   }
 
   /** Does what the state asks for until it asks for nothing. */
