@@ -4,8 +4,11 @@ import type { Observer } from '../core/observer.ts';
 import type { AgentConfig } from '../domain/agent-config.ts';
 import type { DefinitionsStore } from '../domain/agent-definitions.ts';
 import type { Catalog } from '../domain/catalog.ts';
+import type { DefaultsStore } from '../domain/defaults-store.ts';
+import type { FateStore } from '../domain/fate-store.ts';
 import type { PlanStore } from '../domain/plan-store.ts';
 import type { Progress } from '../domain/run.ts';
+import type { ScheduleStore } from '../domain/schedule-store.ts';
 import type { Membership } from '../runtime/membership.ts';
 import type { RecordStore } from '../runtime/record-store.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -21,7 +24,11 @@ export interface AgentParts {
   version: string;
   runtime: Runtime;
   store: RecordStore;
+  /** Read with their Defaults. */
   plans: PlanStore;
+  defaults: DefaultsStore;
+  schedules: ScheduleStore;
+  fates: FateStore;
   /** What the files of all agents define. */
   definitions: DefinitionsStore;
   catalog: Catalog;

@@ -26,7 +26,8 @@ export interface Composition {
 }
 
 export function composeParts({ config, version, cluster, clock, observe, now }: Composition): AgentParts {
-  const { store, mailboxes, refusals, plans, definitions, catalog, entries, membership, correspondence } = cluster;
+  const { store, mailboxes, refusals, plans, defaults, schedules, fates, definitions, catalog, entries } = cluster;
+  const { membership, correspondence } = cluster;
   const { link, names, owner } = cluster;
   const turns = new Turns(turnLimitsOf(config));
   /** A turn is held until its run is over, or is another's: whatever became of the effects of its last state. */
@@ -65,6 +66,9 @@ export function composeParts({ config, version, cluster, clock, observe, now }: 
     runtime: new Runtime(host, { onFenced: (_, id) => void engineRuns.stop(id, { graceMs: 0 }) }),
     store,
     plans,
+    defaults,
+    schedules,
+    fates,
     definitions,
     catalog,
     entries,
