@@ -3,6 +3,7 @@ import type { AnyCommand } from '../nats/command-service.ts';
 import type { AgentParts } from './agent-parts.ts';
 import { actorCommands } from './commands/actor-commands.ts';
 import { agentCommands } from './commands/agent-commands.ts';
+import { backupCommands } from './commands/backup-commands.ts';
 import { planCommands } from './commands/plan-commands.ts';
 import { queueCommands } from './commands/queue-commands.ts';
 import { runCommands } from './commands/run-commands.ts';
@@ -12,6 +13,7 @@ export function commandTable(parts: AgentParts): Record<string, AnyCommand> {
   return {
     ...planCommands(parts),
     ...startCommands(parts),
+    ...backupCommands(parts),
     ...runCommands(parts),
     ...queueCommands(parts),
     ...agentCommands(parts),

@@ -87,6 +87,10 @@ export class JournalledStore implements RecordStore {
     }
   }
 
+  async forget(stored: StoredRecord): Promise<boolean> {
+    return this.#steps.newest(keyOf(stored.record)) === undefined && (await this.#store.forget(stored));
+  }
+
   async read(kind: string, id: string): Promise<StoredRecord | undefined> {
     return this.#steps.newest(keyOf({ kind, id })) ?? (await this.#store.read(kind, id));
   }

@@ -30,6 +30,10 @@ export class FaultyStore implements RecordStore {
     });
   }
 
+  forget(stored: StoredRecord): Promise<boolean> {
+    return this.inner.forget(stored);
+  }
+
   read(kind: string, id: string): Promise<StoredRecord | undefined> {
     return this.inner.read(kind, id);
   }

@@ -1,0 +1,107 @@
+/**
+ * Starts a prune of a plan once a backup of it has completed here, where its retention lets something go.
+ *
+ * 1. Once a backup: the run's id comes from the backup's. One that failed is made up for by the next backup, or by hand.
+ * 2. An agent that starts looks at all plans of its own, for it may have died between a backup and its prune.
+ */
+import { AnswerError } from '../core/answer-error.ts';
+import type { Fact } from '../core/observer.ts';
+import { pauseNow } from '../domain/pause.ts';
+import { timeText } from '../runtime/step-record.ts';
+import type { AgentParts } from './agent-parts.ts';
+import { startRun } from './commands/start-commands.ts';
+import { isOwn } from './responsibility.ts';
+import { decideFor, readersOf } from './retention-decision.ts';
+
+/** How soon what NATS did not answer for is asked again. */
+const againMs = 5_000;
+
+export class RetentionWatch {
+  readonly #parts: AgentParts;
+  /** Plans that are to be looked at. */
+  readonly #due = new Set<string>();
+  #looking: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isOpen = false;
+
+  constructor(parts: AgentParts) {
+    this.#parts = parts;
+  }
+
+  /** Looks at every plan of this agent, and from now on at each whose backup completes. */
+  async open(): Promise<void> {
+    this.#isOpen = true;
+    await this.#guarded(async () => {
+      for (const { plan } of await this.#parts.plans.list()) if (plan.retention) this.#due.add(plan.name);
+    });
+    this.#lookIn(0);
+  }
+
+  /** To be called with each fact. */
+  hear(fact: Fact): void {
+    if (fact.fact !== 'actor.transition' || fact.kind !== 'backup' || fact.state !== 'completed') return;
+    const plan = this.#parts.runtime.find('backup', fact.id)?.record.context.plan;
+    if (typeof plan !== 'string') return;
+    this.#due.add(plan);
+    this.#lookIn(0);
+  }
+
+  close(): void {
+    this.#isOpen = false;
+    clearTimeout(this.#timer);
+  }
+
+  #lookIn(inMs: number): void {
+    clearTimeout(this.#timer);
+    if (!this.#isOpen || this.#looking || this.#due.size === 0) return; // the look under way sets the next one
+    this.#timer = setTimeout(() => {
+      this.#looking = this.#look().then(nextMs => {
+        this.#looking = undefined;
+        this.#lookIn(nextMs);
+      });
+    }, inMs).unref();
+  }
+
+  /** Resolves with how long to wait before the next look at what is left. */
+  async #look(): Promise<number> {
+    for (const plan of [...this.#due]) {
+      this.#due.delete(plan);
+      if (await this.#guarded(() => this.#apply(plan))) continue;
+      this.#due.add(plan);
+      return againMs;
+    }
+    return 0;
+  }
+
+  async #apply(name: string): Promise<void> {
+    const { plans, catalog, store, clock } = this.#parts;
+    const stored = await plans.get(name);
+    if (!stored?.plan.retention || pauseNow(stored.paused, clock.now()) || !(await isOwn(this.#parts, stored.plan)))
+      return;
+    if (this.#parts.entries.late > 0) throw new AnswerError('unavailable', 'entries of backups are still on their way');
+    const backups = await catalog.list(name);
+    const newest = backups.find(({ outcome, deleting }) => outcome === 'completed' && !deleting);
+    const decisions = decideFor(stored.plan, backups, await readersOf(store), clock.now());
+    if (!newest || decisions.every(({ keep }) => keep)) return;
+    const requestId = `after-backup/${newest.id}`;
+    await startRun(this.#parts, 'prune', { ...stored, restore: null }, { requestId });
+  }
+
+  /** False where NATS did not answer; what is refused, as by an agent that drains, is not asked again. */
+  async #guarded(work: () => Promise<void>): Promise<boolean> {
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      if (error instanceof AnswerError && error.code === 'unavailable') return !this.#isOpen;
+      if (!(error instanceof AnswerError) && this.#isOpen) this.#trouble(error);
+      return true;
+    }
+  }
+
+  #trouble(error: unknown): void {
+    const { message, stack = null } = error instanceof Error ? error : new Error(String(error));
+    const { clock, observe } = this.#parts;
+    observe({ fact: 'defect', where: 'the retention after a backup', message, stack, at: timeText(clock.now()) });
+  }
+}
