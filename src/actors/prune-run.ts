@@ -11,6 +11,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunEffectInput } from '../../machines/run-effects.ts';
+import { failpoint } from '../core/failpoint.ts';
 import type { CatalogEntry } from '../domain/catalog.ts';
 import type { RunContext, TransferOutput } from '../domain/run.ts';
 import type { DoomedBackup, PruneOutput, Work } from '../engines/engine.ts';
@@ -39,11 +40,13 @@ export async function condemn({ run }: RunEffectInput, parts: AgentParts, signal
   const doomed: DoomedBackup[] = [];
   for (const id of chosen) {
     signal.throwIfAborted();
+    failpoint('prune.condemning');
     const entry = await parts.entries.update(id, condemning(readers, parts.clock.now()), signal);
     if (entry?.deleting && entry.deletedAt == null) doomed.push({ id, manifest: entry.manifest });
     else if (run.restore && entry?.deletedAt == null) throw undeletable(id, entry, readers, parts.clock.now());
   }
   await directory.writeJob(doomed, doomedFile);
+  failpoint('prune.condemned');
 }
 
 /** Removes what `condemn` marked, by `work` of the engine, and says so in the catalog. */
@@ -64,6 +67,7 @@ export async function removeCondemned(
     );
   const doomed = (await readDoomed(scope.directory)) ?? [];
   const { bytesFreed } = await work(engine.prune(scope, doomed, signal));
+  failpoint('prune.removed');
   const deletedAt = timeText(parts.clock.now());
   const gone = (entry: CatalogEntry) => (entry.deletedAt == null ? { ...entry, deletedAt } : undefined);
   for (const { id } of doomed) await parts.entries.update(id, gone, signal);

@@ -1,6 +1,7 @@
 /** Does a job of this engine: what touches a repository is done in a process that can be stopped, as a disk may hang. */
 import { lstat, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { failpoint } from '../../core/failpoint.ts';
 import type { SlotContent } from '../../domain/catalog.ts';
 import { atRepository } from '../../repository/repository-failure.ts';
 import { readSlotFile, settleSlotFile } from '../../repository/slot-file.ts';
@@ -101,6 +102,7 @@ async function prune(
     signal.throwIfAborted();
     const { output, listing, slot } = placeOf(repository, plan, backup);
     await rm(slot.path, { force: true });
+    failpoint('exec.slot-removed');
     const counted = await countTree(output).catch(() => ({ files: 0, bytes: 0 })); // it was removed before
     await rm(output, { recursive: true, force: true });
     await rm(listing, { force: true });
