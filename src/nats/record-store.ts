@@ -112,6 +112,13 @@ export class NatsRecordStore implements RecordStore {
     });
   }
 
+  async isForgotten(kind: string, id: string): Promise<boolean> {
+    if (!isId(kind) || !isId(id)) return false;
+    const query = { last_by_subj: subjectOf(this.#bucket, keyOf({ kind, id })) };
+    const newest = await patiently('the records', () => readMessage(this.#link, this.#stream, query));
+    return newest !== undefined && newest.header('KV-Operation') === 'DEL';
+  }
+
   async read(kind: string, id: string): Promise<StoredRecord | undefined> {
     // What is no id could be a wildcard, and read somebody else's record.
     if (!isId(kind) || !isId(id)) return undefined;

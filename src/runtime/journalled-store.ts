@@ -91,6 +91,10 @@ export class JournalledStore implements RecordStore {
     return this.#steps.newest(keyOf(stored.record)) === undefined && (await this.#store.forget(stored));
   }
 
+  async isForgotten(kind: string, id: string): Promise<boolean> {
+    return this.#steps.newest(keyOf({ kind, id })) === undefined && (await this.#store.isForgotten(kind, id));
+  }
+
   async read(kind: string, id: string): Promise<StoredRecord | undefined> {
     return this.#steps.newest(keyOf({ kind, id })) ?? (await this.#store.read(kind, id));
   }

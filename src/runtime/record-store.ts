@@ -27,6 +27,9 @@ export interface RecordStore {
    */
   forget(stored: StoredRecord): Promise<boolean>;
 
+  /** True for an actor that was forgotten, and not created anew since. */
+  isForgotten(kind: string, id: string): Promise<boolean>;
+
   /** The newest effective record, read where writes are decided (never a stale replica); undefined where there is none. */
   read(kind: string, id: string): Promise<StoredRecord | undefined>;
 

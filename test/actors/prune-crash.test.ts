@@ -34,6 +34,16 @@ test.each(points.slice(0, repetitions(4, 2)))('killed at %s, a prune goes on and
   expect(world.workers()).toEqual([]);
 });
 
+test('an agent that starts prunes what the one before it did not come to', async () => {
+  await pruning.plan('late');
+  const ids = await pruning.backups('late', 2);
+  await pruning.plan('late', { retention });
+  await pruning.world.stopAgents();
+  await pruning.runAgent();
+  expect(await pruning.prunes('late')).toMatchObject([{ state: 'completed' }]);
+  expect(await pruning.catalogued('late')).toEqual(ids.slice(-1));
+});
+
 test('given up, a prune leaves what it condemned to the next one, and nobody can lock or restore that', async () => {
   const { world } = pruning;
   await pruning.plan('given-up');

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { runIdOfRequest } from '../../src/domain/run-id.ts';
 import { openLink } from '../../src/nats/connection.ts';
 import { Names } from '../../src/nats/names.ts';
 import { NatsRecordStore } from '../../src/nats/record-store.ts';
@@ -22,7 +23,14 @@ test('1,000 failed records under keepLast 1 disturb neither backup nor prune, an
   const { context } = await world.record(String(first));
   const failed = Array.from({ length: 1_000 }, (_, index) => {
     const at = new Date(Date.now() - (index === 0 ? 0 : 3_600_000)).toISOString();
-    const run = { ...context, id: `docs-failed-${index}`, ending: 'failed', endedAt: at, startedAt: at, slot: 'void' };
+    const run = {
+      ...context,
+      id: index === 2 ? runIdOfRequest('docs', 'long ago') : `docs-failed-${index}`,
+      ending: 'failed',
+      endedAt: at,
+      startedAt: at,
+      slot: 'void',
+    };
     return makeRecord({
       id: run.id,
       state: 'failed',
@@ -58,5 +66,9 @@ test('1,000 failed records under keepLast 1 disturb neither backup nor prune, an
   await eventually('the directory of one', () => !existsSync(directory));
   expect(await world.ask('backup.get', { id: 'docs-failed-7' })).toMatchObject({ actor: { state: 'failed' } });
   expect(await world.history('docs-failed-7')).toHaveLength(1);
+  // A repeat of a request whose run has left starts nothing.
+  const repeated = { ok: true, id: runIdOfRequest('docs', 'long ago') };
+  expect(await world.ask('backup.start', { plan: 'docs', requestId: 'long ago' })).toEqual(repeated);
+  expect(await pruning.rows('backup.list', 'docs')).toHaveLength(3);
   expect(await pruning.catalogued('docs')).toEqual([second]);
 });

@@ -56,7 +56,9 @@ export function recordStoreContract(name: string, open: () => Promise<RecordStor
       const newest = (await store.read('backup', 'forgotten')) as StoredRecord;
       // What left the history too early would be lost.
       await eventually('the history', async () => (await store.history('backup', 'forgotten')).length === 2);
+      expect(await store.isForgotten('backup', 'forgotten')).toBe(false);
       expect(await store.forget(newest)).toBe(true);
+      expect(await store.isForgotten('backup', 'forgotten')).toBe(true);
       expect(await store.forget(newest)).toBe(false);
       expect(await store.read('backup', 'forgotten')).toBeUndefined();
       const listed: string[] = [];
@@ -69,6 +71,7 @@ export function recordStoreContract(name: string, open: () => Promise<RecordStor
       ]);
       expect(await append({ id: 'forgotten' })).toBeGreaterThan(last);
       expect((await store.read('backup', 'forgotten'))?.record.state).toBe('pending');
+      expect(await store.isForgotten('backup', 'forgotten')).toBe(false);
     });
 
     test('refuses to create an actor that is there', async () => {

@@ -34,6 +34,10 @@ export class FaultyStore implements RecordStore {
     return this.inner.forget(stored);
   }
 
+  isForgotten(kind: string, id: string): Promise<boolean> {
+    return this.inner.isForgotten(kind, id);
+  }
+
   read(kind: string, id: string): Promise<StoredRecord | undefined> {
     return this.inner.read(kind, id);
   }

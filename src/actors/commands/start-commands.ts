@@ -252,6 +252,8 @@ export async function startRun(
       ? runIdOfTime(plan.name, parts.clock.now(), randomBytes(3).toString('hex'))
       : runIdOfRequest(plan.name, request);
   if (request !== undefined) await refuseOtherKinds(parts, kind, id, request);
+  // What the request started is over, and has left for the history: a repeat starts nothing.
+  if (request !== undefined && (await parts.store.isForgotten(kind, id))) return { id };
   const input = {
     id,
     task: kind,

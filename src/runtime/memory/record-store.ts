@@ -53,6 +53,11 @@ export class MemoryRecordStore implements RecordStore {
     return this.#logs.delete(key);
   }
 
+  async isForgotten(kind: string, id: string): Promise<boolean> {
+    const key = keyOf({ kind, id });
+    return this.#pasts.has(key) && !this.#logs.has(key);
+  }
+
   async read(kind: string, id: string): Promise<StoredRecord | undefined> {
     return this.#logs.get(keyOf({ kind, id }))?.at(-1);
   }
