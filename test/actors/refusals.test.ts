@@ -74,7 +74,12 @@ const invalid = (): Case[] => [
   ['plan.put', planWith({ type: 'tape' }), 'invalid', 'engine.type: must be files'],
   ['plan.put', { ...planWith({}), deadlines: { stall: '5 parsecs' } }, 'invalid', 'deadlines.stall: is not a duration'],
   ['backup.lock', { id: over, until: 'soon' }, 'invalid', 'until: is neither a time nor a duration'],
-  ['plan.put', { ...planWith({}), retention: { keepDialy: 1 } }, 'invalid', 'retention.keepDialy', 'did you mean'],
+  [
+    'plan.put',
+    { ...planWith({}), retention: { keepDialy: 1 } },
+    'invalid',
+    'retention.keepDialy: is not a known field; did you mean keepDaily?',
+  ],
   ['plan.put', { ...planWith({}), repository: 'nas' }, 'invalid', 'has no repository nas', 'define it'],
   ['plan.put', { ...planWith({}), placement: { agent: 'hera' } }, 'not-found', 'no agent hera', 'did you mean here?'],
   ['actor.list', { limit: 0 }, 'invalid', 'limit'],
