@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import type { RunEffectInput } from '../../machines/run-effects.ts';
 import { failpoint } from '../core/failpoint.ts';
 import type { CatalogEntry } from '../domain/catalog.ts';
+import type { Decision } from '../domain/retention.ts';
 import type { RunContext, TransferOutput } from '../domain/run.ts';
 import type { DoomedBackup, PruneOutput, Work } from '../engines/engine.ts';
 import { engineOf } from '../engines/engines.ts';
@@ -22,9 +23,17 @@ import { timeText } from '../runtime/step-record.ts';
 import type { AgentParts } from './agent-parts.ts';
 import { scopeOf } from './engine-scope.ts';
 import { onceThere } from './journalled-catalog.ts';
+import { decideSnapshots, deleteSnapshot, type KeptSnapshot, keptSnapshots } from './kept-snapshots.ts';
 import { decideFor, heldBy, type Readers, readersOf } from './retention-decision.ts';
 
 const doomedFile = 'doomed.json';
+
+/** What a run is to remove. */
+interface Doomed {
+  backups: DoomedBackup[];
+  /** Those that the plan's source keeps. */
+  snapshots: Pick<KeptSnapshot, 'id' | 'name'>[];
+}
 
 /** Most backups that one prune removes, the oldest first; the next one goes on. */
 const doomedMax = 2_000;
@@ -36,16 +45,18 @@ export async function condemn({ run }: RunEffectInput, parts: AgentParts, signal
   const directory = await parts.engineRuns.directory(run.id);
   if (await readDoomed(directory)) return;
   const readers = await onceThere(() => readersOf(parts.store), signal);
-  const chosen = run.restore ? [run.restore.backup] : await decided(run, readers, parts, signal);
-  const doomed: DoomedBackup[] = [];
-  for (const id of chosen) {
+  const chosen = run.restore
+    ? { backups: [run.restore.backup], snapshots: [] }
+    : await decided(run, readers, parts, signal);
+  const backups: DoomedBackup[] = [];
+  for (const id of chosen.backups) {
     signal.throwIfAborted();
     failpoint('prune.condemning');
     const entry = await parts.entries.update(id, condemning(readers, parts.clock.now()), signal);
-    if (entry?.deleting && entry.deletedAt == null) doomed.push({ id, manifest: entry.manifest });
+    if (entry?.deleting && entry.deletedAt == null) backups.push({ id, manifest: entry.manifest });
     else if (run.restore && entry?.deletedAt == null) throw undeletable(id, entry, readers, parts.clock.now());
   }
-  await directory.writeJob(doomed, doomedFile);
+  await directory.writeJob({ backups, snapshots: chosen.snapshots } satisfies Doomed, doomedFile);
   failpoint('prune.condemned');
 }
 
@@ -65,22 +76,34 @@ export async function removeCondemned(
       `the engine ${run.document.engine.type} removes no backups`,
       'remove them by hand',
     );
-  const doomed = (await readDoomed(scope.directory)) ?? [];
-  const { bytesFreed } = await work(engine.prune(scope, doomed, signal));
+  const doomed = (await readDoomed(scope.directory)) ?? { backups: [], snapshots: [] };
+  const { bytesFreed } = await work(engine.prune(scope, doomed.backups, signal));
   failpoint('prune.removed');
   const deletedAt = timeText(parts.clock.now());
   const gone = (entry: CatalogEntry) => (entry.deletedAt == null ? { ...entry, deletedAt } : undefined);
-  for (const { id } of doomed) await parts.entries.update(id, gone, signal);
+  for (const { id } of doomed.backups) await parts.entries.update(id, gone, signal);
+  for (const snapshot of doomed.snapshots) await deleteSnapshot(run, snapshot, parts, deletedAt, signal);
   const result = { bytes: bytesFreed, files: null, bytesStored: null, position: null, manifest: null };
   const skipped = { count: 0, first: [], path: null };
   return { outcome: 'completed', reason: null, message: removedText(doomed), result, skipped };
 }
 
-async function decided(run: RunContext, readers: Readers, parts: AgentParts, signal: AbortSignal): Promise<string[]> {
-  const entries = await parts.entries.list(run.plan, signal);
-  const decisions = decideFor(run.document, entries, readers, parts.clock.now());
-  const going = decisions.filter(({ keep }) => !keep).map(({ id }) => id);
-  return going.slice(-doomedMax);
+async function decided(
+  { document }: RunContext,
+  readers: Readers,
+  parts: AgentParts,
+  signal: AbortSignal,
+): Promise<{ backups: string[]; snapshots: KeptSnapshot[] }> {
+  const entries = await parts.entries.list(document.name, signal);
+  const kept = await onceThere(() => keptSnapshots(parts, document), signal);
+  const now = parts.clock.now();
+  const going = (decisions: readonly Decision[]) =>
+    decisions.flatMap(({ id, keep }) => (keep ? [] : [id])).slice(-doomedMax);
+  const snapshots = new Set(going(decideSnapshots(document, kept, entries, now)));
+  return {
+    backups: going(decideFor(document, entries, readers, now)),
+    snapshots: kept.filter(({ id }) => snapshots.has(id)),
+  };
 }
 
 /** Whoever locked it meanwhile was first. */
@@ -96,18 +119,23 @@ function undeletable(id: string, entry: CatalogEntry | undefined, readers: Reade
   return permanent('engine-failed', `backup ${id} cannot be deleted: ${why ?? 'there is no such backup'}`, '');
 }
 
-async function readDoomed({ path }: RunDirectory): Promise<DoomedBackup[] | undefined> {
+async function readDoomed({ path }: RunDirectory): Promise<Doomed | undefined> {
   try {
-    return JSON.parse(await readFile(join(path, doomedFile), 'utf8')) as DoomedBackup[];
+    return JSON.parse(await readFile(join(path, doomedFile), 'utf8')) as Doomed;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
 }
 
-function removedText(doomed: readonly DoomedBackup[]): string {
-  if (doomed.length === 0) return 'no backup was to be removed';
-  const named = doomed.slice(0, namedMax).map(({ id }) => id);
-  const more = doomed.length > namedMax ? ` and ${doomed.length - namedMax} more` : '';
-  return `removed ${doomed.length} backup${doomed.length === 1 ? '' : 's'}: ${named.join(', ')}${more}`;
+function removedText({ backups, snapshots }: Doomed): string {
+  const told = [...countedText('backup', backups), ...countedText('snapshot', snapshots)];
+  return told.length === 0 ? 'no backup was to be removed' : `removed ${told.join('; ')}`;
+}
+
+function countedText(what: string, removed: readonly { id: string }[]): string[] {
+  if (removed.length === 0) return [];
+  const named = removed.slice(0, namedMax).map(({ id }) => id);
+  const more = removed.length > namedMax ? ` and ${removed.length - namedMax} more` : '';
+  return [`${removed.length} ${what}${removed.length === 1 ? '' : 's'}: ${named.join(', ')}${more}`];
 }

@@ -6,6 +6,7 @@
  * 3. It is bounded: so many at a time, one after another, and then a pause.
  */
 import { AnswerError } from '../core/answer-error.ts';
+import type { CatalogEntry } from '../domain/catalog.ts';
 import { leavingMs, type OverRun } from '../domain/record-age.ts';
 import type { RunContext } from '../domain/run.ts';
 import type { StoredRecord } from '../runtime/record-store.ts';
@@ -54,17 +55,24 @@ export class RecordSweeper {
     const over = new Map<string, StoredRecord>();
     for await (const each of this.#parts.store.list())
       if (each.record.final && isRun(each)) over.set(each.record.id, each);
-    const nextMs = await this.#sweepRecords(over, isSpokesman);
-    return isSpokesman && (await this.#sweepCatalog(over)) ? pauseMs : nextMs;
+    const deleted = await this.#parts.catalog.deleted();
+    const nextMs = await this.#sweepRecords(over, deleted, isSpokesman);
+    return isSpokesman && (await this.#sweepCatalog(over, deleted)) ? pauseMs : nextMs;
   }
 
-  async #sweepRecords(over: ReadonlyMap<string, StoredRecord>, isSpokesman: boolean): Promise<number> {
+  async #sweepRecords(
+    over: ReadonlyMap<string, StoredRecord>,
+    deleted: readonly CatalogEntry[],
+    isSpokesman: boolean,
+  ): Promise<number> {
     const { plans, clock, config } = this.#parts;
     const living = await agentsThatLive(this.#parts);
     const stored = new Map((await plans.list()).map(({ plan }) => [plan.name, plan]));
+    const gone = new Set(deleted.map(({ id }) => id));
     const leaving = leavingMs(
       [...over.values()].map(({ record }) => record.context as unknown as OverRun),
       plan => stored.get(plan)?.retention,
+      id => gone.has(id),
     );
     let swept = 0;
     let nextMs = everyMs;
@@ -91,10 +99,10 @@ export class RecordSweeper {
   }
 
   /** True where more are left. */
-  async #sweepCatalog(listed: ReadonlyMap<string, unknown>): Promise<boolean> {
+  async #sweepCatalog(listed: ReadonlyMap<string, unknown>, deleted: readonly CatalogEntry[]): Promise<boolean> {
     const { catalog, clock } = this.#parts;
     const before = timeText(clock.now() - deletedForMs);
-    const old = (await catalog.deleted()).filter(({ id, deletedAt }) => !listed.has(id) && (deletedAt ?? '') < before);
+    const old = deleted.filter(({ id, deletedAt }) => !listed.has(id) && (deletedAt ?? '') < before);
     for (const { id } of old.slice(0, mostAtOnce)) await catalog.forget(id);
     return old.length > mostAtOnce;
   }

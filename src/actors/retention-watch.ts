@@ -1,15 +1,17 @@
 /**
- * Starts a prune of a plan once a backup of it has completed here, where its retention lets something go.
+ * Starts a prune of a plan once a backup of it, or a snapshot, has completed here, where its retention lets something go.
  *
- * 1. Once a backup: the run's id comes from the backup's. One that failed is made up for by the next backup, or by hand.
+ * 1. Once a backup: the run's id comes from those of the newest. One that failed is made up for by the next backup, or by hand.
  * 2. An agent that starts looks at all plans of its own, for it may have died between a backup and its prune.
  */
 import { AnswerError } from '../core/answer-error.ts';
 import type { Fact } from '../core/observer.ts';
+import type { CatalogEntry } from '../domain/catalog.ts';
 import { pauseNow } from '../domain/pause.ts';
 import { timeText } from '../runtime/step-record.ts';
 import type { AgentParts } from './agent-parts.ts';
 import { startRun } from './commands/start-commands.ts';
+import { decideSnapshots, keptSnapshots } from './kept-snapshots.ts';
 import { isOwn } from './responsibility.ts';
 import { decideFor, readersOf } from './retention-decision.ts';
 
@@ -39,8 +41,9 @@ export class RetentionWatch {
 
   /** To be called with each fact. */
   hear(fact: Fact): void {
-    if (fact.fact !== 'actor.transition' || fact.kind !== 'backup' || fact.state !== 'completed') return;
-    const plan = this.#parts.runtime.find('backup', fact.id)?.record.context.plan;
+    if (fact.fact !== 'actor.transition' || fact.state !== 'completed') return;
+    if (fact.kind !== 'backup' && fact.kind !== 'snapshot') return;
+    const plan = this.#parts.runtime.find(fact.kind, fact.id)?.record.context.plan;
     if (typeof plan !== 'string') return;
     this.#due.add(plan);
     this.#lookIn(0);
@@ -80,10 +83,14 @@ export class RetentionWatch {
       return;
     if (this.#parts.entries.late > 0) throw new AnswerError('unavailable', 'entries of backups are still on their way');
     const backups = await catalog.list(name);
-    const newest = backups.find(({ outcome, deleting }) => outcome === 'completed' && !deleting);
-    const decisions = decideFor(stored.plan, backups, await readersOf(store), clock.now());
-    if (!newest || decisions.every(({ keep }) => keep)) return;
-    const requestId = `after-backup/${newest.id}`;
+    const kept = await keptSnapshots(this.#parts, stored.plan);
+    const decisions = [
+      ...decideFor(stored.plan, backups, await readersOf(store), clock.now()),
+      ...decideSnapshots(stored.plan, kept, backups, clock.now()),
+    ];
+    if (decisions.every(({ keep }) => keep)) return;
+    const newest = [backups.find(isWhole)?.id, kept.at(-1)?.id].join('/');
+    const requestId = `after-backup/${newest}`;
     await startRun(this.#parts, 'prune', { ...stored, restore: null }, { requestId });
   }
 
@@ -104,4 +111,8 @@ export class RetentionWatch {
     const { clock, observe } = this.#parts;
     observe({ fact: 'defect', where: 'the retention after a backup', message, stack, at: timeText(clock.now()) });
   }
+}
+
+function isWhole({ outcome, deleting }: CatalogEntry): boolean {
+  return outcome === 'completed' && !deleting;
 }

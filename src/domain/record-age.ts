@@ -16,6 +16,7 @@ export type OverRun = Pick<RunContext, 'id' | 'plan' | 'task' | 'ending' | 'ende
 export function leavingMs(
   over: readonly OverRun[],
   retentionOf: (plan: string) => Plan['retention'],
+  isDeleted: (id: string) => boolean,
 ): Map<string, number> {
   const leaving = new Map<string, number>();
   const well = new Map<string, number>();
@@ -29,7 +30,7 @@ export function leavingMs(
     const count = (well.get(key) ?? 0) + 1;
     well.set(key, count);
     // The record of a snapshot is all that tells of what its source keeps.
-    if (count > newestKept && task !== 'snapshot') leaving.set(id, endedMs(run) + wellMs);
+    if (count > newestKept && (task !== 'snapshot' || isDeleted(id))) leaving.set(id, endedMs(run) + wellMs);
   }
   return leaving;
 }

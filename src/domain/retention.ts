@@ -103,8 +103,9 @@ function keptBy(policy: Retention | undefined, living: readonly RetainedBackup[]
   return kept;
 }
 
-/** Why nothing may go now; undefined where nothing stands in the way. */
-function standstillOf(living: readonly RetainedBackup[]): string | undefined {
+/** Why nothing of a plan with these backups may go now; undefined where nothing stands in the way. */
+export function standstillOf(backups: readonly RetainedBackup[]): string | undefined {
+  const living = backups.filter(({ deleting }) => !deleting).sort(newestFirst);
   const newest = living.findIndex(isComplete);
   const since = newest < 0 ? living : living.slice(0, newest);
   const shrunk = since.find(({ reason }) => reason === 'source-shrunk');

@@ -4,13 +4,23 @@ import type { CatalogEntry } from '../../domain/catalog.ts';
 import type { Plan } from '../../domain/plan.ts';
 import { hasRule } from '../../domain/retention.ts';
 import type { AgentParts } from '../agent-parts.ts';
+import { decideSnapshots, keptSnapshots } from '../kept-snapshots.ts';
 import { decideFor, readersOf } from '../retention-decision.ts';
 
-/** What a prune would keep and remove now, newest first, with the reasons. */
+/** What a prune would keep and remove now, with the reasons: backups, then snapshots in the source, the newest first. */
 export async function previewOf(parts: Pick<AgentParts, 'catalog' | 'store' | 'clock'>, plan: Plan): Promise<object> {
-  const [entries, readers] = await Promise.all([parts.catalog.list(plan.name), readersOf(parts.store)]);
-  const byId = new Map(entries.map(entry => [entry.id, entry]));
-  const decisions = decideFor(plan, entries, readers, parts.clock.now());
+  const [entries, readers, kept] = await Promise.all([
+    parts.catalog.list(plan.name),
+    readersOf(parts.store),
+    keptSnapshots(parts, plan),
+  ]);
+  const known = [
+    ...entries,
+    ...kept.map(({ id, completedAt }) => ({ id, completedAt, outcome: 'completed', bytes: null })),
+  ];
+  const byId = new Map(known.map(each => [each.id, each]));
+  const now = parts.clock.now();
+  const decisions = [...decideFor(plan, entries, readers, now), ...decideSnapshots(plan, kept, entries, now)];
   const rowsOf = (kept: boolean) =>
     decisions
       .filter(({ keep }) => keep === kept)

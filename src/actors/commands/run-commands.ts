@@ -61,7 +61,7 @@ function commandsOfKind(parts: AgentParts, kind: OfferedKind): Record<string, An
             (plan === undefined || record.context.plan === plan) &&
             (state === undefined || firstPart(record) === state),
         );
-        const deleted = kind === 'backup' ? await parts.catalog.deleted() : [];
+        const deleted = kind === 'backup' || kind === 'snapshot' ? await parts.catalog.deleted() : [];
         const deletedAt = new Map(deleted.map(entry => [entry.id, entry.deletedAt]));
         const rows = wanted
           .slice(0, most)
