@@ -8,12 +8,13 @@ import { AnswerError } from '../core/answer-error.ts';
 import type { Fact } from '../core/observer.ts';
 import type { CatalogEntry } from '../domain/catalog.ts';
 import { pauseNow } from '../domain/pause.ts';
+import type { StoredPlan } from '../domain/plan-store.ts';
 import { timeText } from '../runtime/step-record.ts';
 import type { AgentParts } from './agent-parts.ts';
 import { startRun } from './commands/start-commands.ts';
 import { decideSnapshots, keptSnapshots } from './kept-snapshots.ts';
 import { isOwn } from './responsibility.ts';
-import { decideFor, readersOf } from './retention-decision.ts';
+import { decideFor, type Readers, readersOf } from './retention-decision.ts';
 
 /** How soon what NATS did not answer for is asked again. */
 const againMs = 5_000;
@@ -67,27 +68,31 @@ export class RetentionWatch {
 
   /** Resolves with how long to wait before the next look at what is left. */
   async #look(): Promise<number> {
-    for (const plan of [...this.#due]) {
-      this.#due.delete(plan);
-      if (await this.#guarded(() => this.#apply(plan))) continue;
-      this.#due.add(plan);
-      return againMs;
-    }
-    return 0;
+    const due = [...this.#due];
+    this.#due.clear();
+    if (await this.#guarded(() => this.#applyAll(due))) return 0;
+    for (const plan of due) this.#due.add(plan);
+    return againMs;
   }
 
-  async #apply(name: string): Promise<void> {
-    const { plans, catalog, store, clock } = this.#parts;
-    const stored = await plans.get(name);
-    if (!stored?.plan.retention || pauseNow(stored.paused, clock.now()) || !(await isOwn(this.#parts, stored.plan)))
-      return;
-    if (this.#parts.entries.late > 0) throw new AnswerError('unavailable', 'entries of backups are still on their way');
-    const backups = await catalog.list(name);
-    const kept = await keptSnapshots(this.#parts, stored.plan);
-    const decisions = [
-      ...decideFor(stored.plan, backups, await readersOf(store), clock.now()),
-      ...decideSnapshots(stored.plan, kept, backups, clock.now()),
-    ];
+  async #applyAll(due: readonly string[]): Promise<void> {
+    const { plans, catalog, store, entries } = this.#parts;
+    if (entries.late > 0) throw new AnswerError('unavailable', 'entries of backups are still on their way');
+    const [stored, all, readers] = await Promise.all([plans.list(), catalog.list(), readersOf(store)]);
+    const backups = Map.groupBy(all, ({ plan }) => plan);
+    for (const plan of stored)
+      if (due.includes(plan.plan.name)) {
+        const isDone = await this.#guarded(() => this.#apply(plan, backups.get(plan.plan.name) ?? [], readers));
+        if (!isDone) throw new AnswerError('unavailable', 'NATS does not answer');
+      }
+  }
+
+  async #apply(stored: StoredPlan, backups: readonly CatalogEntry[], readers: Readers): Promise<void> {
+    const { plan, paused } = stored;
+    const now = this.#parts.clock.now();
+    if (!plan.retention || pauseNow(paused, now) || !(await isOwn(this.#parts, plan))) return;
+    const kept = await keptSnapshots(this.#parts, plan);
+    const decisions = [...decideFor(plan, backups, readers, now), ...decideSnapshots(plan, kept, backups, now)];
     if (decisions.every(({ keep }) => keep)) return;
     const newest = [backups.find(isWhole)?.id, kept.at(-1)?.id].join('/');
     const requestId = `after-backup/${newest}`;

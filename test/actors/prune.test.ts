@@ -105,8 +105,10 @@ test('a lock holds until it is over or taken away; a locked backup cannot be del
   await eventually('the lock over', async () => (await locked()).length === 0);
   const past = { id: first, until: '2001-01-01T00:00:00Z' };
   expect(await world.refusal('backup.lock', past)).toMatchObject({ code: 'invalid' });
-  expect(await world.ask('backup.delete', { id: first })).toEqual({ ok: true });
+  expect(await world.ask('backup.delete', { id: first, requestId: 'delete-1' })).toEqual({ ok: true });
   await eventually('it is deleted', async () => (await pruning.catalogued('locks')).length === 1);
+  expect(await world.ask('backup.delete', { id: first, requestId: 'delete-1' })).toEqual({ ok: true });
+  expect(await pruning.prunes('locks')).toHaveLength(1);
   // A person may delete also the last one, and the backup of a plan that is gone; no rule may.
   await world.ask('plan.delete', { name: 'locks', keepBackups: true });
   expect(await world.ask('backup.delete', { id: second })).toEqual({ ok: true });

@@ -176,7 +176,7 @@ export function engineContract({ name, tools, open }: Contract): void {
       });
       backups.push({ id: newer.id, tree });
       await expectNothingLeft();
-      for (const backup of backups) await expectRestored(backup);
+      for (const backup of backups.slice(-2)) await expectRestored(backup);
     });
 
     test('a cancel of a running backup ends it in time, and leaves no process and no part of it', async () => {

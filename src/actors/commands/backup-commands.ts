@@ -9,6 +9,7 @@ import { commandFields } from '../../domain/commands.ts';
 import { untilMs, untilText } from '../../domain/pause.ts';
 import type { Plan } from '../../domain/plan.ts';
 import type { RunContext } from '../../domain/run.ts';
+import { runIdOfRequest } from '../../domain/run-id.ts';
 import { type AnyCommand, command } from '../../nats/command-service.ts';
 import { timeText } from '../../runtime/step-record.ts';
 import type { AgentParts } from '../agent-parts.ts';
@@ -47,8 +48,9 @@ export function backupCommands(parts: AgentParts): Record<string, AnyCommand> {
       handle: input =>
         answerPlaced(
           parts,
-          () => doomed(parts, input.id),
+          () => doomed(parts, input.id, input.requestId),
           async ({ entry, document, revision }) => {
+            if (entry.deletedAt != null) return {};
             await refuseHeld(parts, entry);
             const restore = { backup: entry.id, to: '', include: [] };
             await startRun(parts, 'prune', { plan: document, revision, restore }, input);
@@ -75,13 +77,18 @@ async function change(
   if (!entry || entry.deletedAt != null) throw await noSuch(parts, id, entry);
 }
 
-/** The backup, and the plan as it stood when it was made: where it lies now is what that one said. */
+/**
+ * The backup, and the plan as it stood when it was made: where it lies now is what that one said. It may be gone already,
+ * by the very request that is repeated here.
+ */
 async function doomed(
   parts: AgentParts,
   id: string,
+  requestId: string | undefined,
 ): Promise<{ entry: CatalogEntry; plan: Plan; document: Plan; revision: number }> {
-  const entry = await parts.catalog.get(id);
-  if (!entry) throw await noSuch(parts, id, await deletedEntry(parts, id));
+  const entry = (await parts.catalog.get(id)) ?? (await deletedEntry(parts, id));
+  const isRepeat = entry && requestId !== undefined && (await wasAsked(parts, entry.plan, requestId));
+  if (!entry || (entry.deletedAt != null && !isRepeat)) throw await noSuch(parts, id, entry);
   const [stored, made] = await Promise.all([parts.plans.get(entry.plan), recordOrPast(parts.store, 'backup', id)]);
   const run = made?.record.context as unknown as RunContext | undefined;
   const document = run?.document ?? stored?.plan;
@@ -103,6 +110,11 @@ async function refuseHeld(parts: AgentParts, entry: CatalogEntry): Promise<void>
     `backup ${entry.id} cannot be deleted: ${held}`,
     `unlock it with: reeve unlock ${entry.id}`,
   );
+}
+
+async function wasAsked({ store }: AgentParts, plan: string, requestId: string): Promise<boolean> {
+  const id = runIdOfRequest(plan, requestId);
+  return (await store.read('prune', id)) !== undefined || (await store.isForgotten('prune', id));
 }
 
 async function deletedEntry({ catalog }: AgentParts, id: string): Promise<CatalogEntry | undefined> {

@@ -9,8 +9,8 @@ import { describeWithTools } from '../../support/tools.ts';
 import { TestRepository } from './repository.ts';
 
 const histories = 2;
-const backupsEach = 8;
-const policies = 6;
+const backupsEach = 6;
+const policies = 5;
 
 const directory = mkdtempSync(join(tmpdir(), 'reeve-forget-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
