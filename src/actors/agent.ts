@@ -28,7 +28,9 @@ import { commandTable } from './command-table.ts';
 import { composeParts } from './compose-parts.ts';
 import { closingMs, drainGraceMs } from './grace.ts';
 import { OverdueWatch } from './overdue-watch.ts';
+import { RecordSweeper } from './record-sweeper.ts';
 import { speaks } from './responsibility.ts';
+import { RetentionWatch } from './retention-watch.ts';
 import { offeredKinds, runDefinitions } from './run-definitions.ts';
 import { WorkTree } from './work-tree.ts';
 
@@ -91,6 +93,8 @@ export class Agent {
   readonly #control: Supervisor;
   readonly #tree: WorkTree;
   readonly #overdue: OverdueWatch;
+  readonly #retention: RetentionWatch;
+  readonly #sweeper: RecordSweeper;
   readonly #startedAt = Date.now();
   #service: CommandService | undefined;
   #awaySince: number | undefined;
@@ -109,10 +113,13 @@ export class Agent {
     const now = () => this.#now();
     const hear: Observer = fact => {
       this.#overdue.hear(fact);
+      this.#retention.hear(fact);
       observe(fact);
     };
     this.parts = composeParts({ config, version, cluster, clock: this.#clock, observe: hear, now });
     this.#overdue = new OverdueWatch(this.parts);
+    this.#retention = new RetentionWatch(this.parts);
+    this.#sweeper = new RecordSweeper(this.parts);
     const { runtime } = this.parts;
     this.#control = new Supervisor({ name: 'control', clock: this.#clock, observe, random: Math.random });
     this.#control.onEscalated(error => {
@@ -176,6 +183,8 @@ export class Agent {
     else signal.addEventListener('abort', end, { once: true });
     await Promise.race([running.promise, this.ended]);
     this.#overdue.open();
+    void this.#retention.open();
+    this.#sweeper.open();
   }
 
   /** Begins a drain that ends the agent, as a signal to the process asks for it. */
@@ -247,6 +256,8 @@ export class Agent {
     const { link, membership, store } = this.#cluster;
     const bound = AbortSignal.timeout(closingMs - 500);
     this.parts.runtime.close();
+    this.#retention.close();
+    this.#sweeper.close();
     const { engineRuns, pings } = this.parts;
     await Promise.all([engineRuns.killAll(), pings.settled(lastWordsMs), this.#overdue.close(lastWordsMs)]);
     await this.#control.drain(this.#clock.now() + closingMs / 2);

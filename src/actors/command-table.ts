@@ -3,6 +3,7 @@ import type { AnyCommand } from '../nats/command-service.ts';
 import type { AgentParts } from './agent-parts.ts';
 import { actorCommands } from './commands/actor-commands.ts';
 import { agentCommands } from './commands/agent-commands.ts';
+import { backupCommands } from './commands/backup-commands.ts';
 import { defaultsCommands } from './commands/defaults-commands.ts';
 import { fateCommands } from './commands/fate-commands.ts';
 import { planCommands } from './commands/plan-commands.ts';
@@ -18,6 +19,7 @@ export function commandTable(parts: AgentParts): Record<string, AnyCommand> {
     ...scheduleDocumentCommands(parts),
     ...fateCommands(parts),
     ...startCommands(parts),
+    ...backupCommands(parts),
     ...runCommands(parts),
     ...queueCommands(parts),
     ...agentCommands(parts),

@@ -160,9 +160,13 @@ export class EngineRuns {
     return await this.#stopNow(id, order);
   }
 
-  /** Ends what an agent that is gone left of a run that is over, such as one that was given up for lost meanwhile. */
-  async stopLeft(id: string): Promise<void> {
-    if (lastToken(this.#directoryOf(id)) !== undefined) await this.stop(id, { graceMs: leftoverGraceMs });
+  /**
+   * Ends what an agent that is gone left of a run that is over, such as one that was given up for lost meanwhile. False
+   * where something of it cannot be ended.
+   */
+  async stopLeft(id: string): Promise<boolean> {
+    if (lastToken(this.#directoryOf(id)) === undefined) return true;
+    return (await this.stop(id, { graceMs: leftoverGraceMs })).gone;
   }
 
   async #stopNow(id: string, order: StopOrder): Promise<StopResult> {

@@ -21,16 +21,16 @@ export async function scopeOf(
     backup: async () => {
       const id = run.restore?.backup ?? '';
       const entry = await entries.get(id, signal);
-      if (entry) return entry;
+      if (entry && !entry.deleting) return entry;
       throw permanent(
         'data-corrupt',
-        `the catalog has no backup ${id}`,
+        entry ? `backup ${id} is being deleted` : `the catalog has no backup ${id}`,
         'see what can be restored with: reeve backups',
       );
     },
     previous: async () => {
       const backups = await entries.list(run.plan, signal);
-      const last = backups.find(({ outcome, id }) => outcome === 'completed' && id !== run.id);
+      const last = backups.find(each => each.outcome === 'completed' && !each.deleting && each.id !== run.id);
       return last ? { files: last.files, bytes: last.bytes, manifest: last.manifest } : null;
     },
   };

@@ -7,7 +7,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AnswerError } from '../core/answer-error.ts';
-import type { Catalog, CatalogEntry, SlotContent } from '../domain/catalog.ts';
+import type { Catalog, CatalogEntry, EntryChange, SlotContent } from '../domain/catalog.ts';
 import type { JournalFile } from '../runtime/journal-file.ts';
 import type { Link } from '../runtime/journalled-store.ts';
 
@@ -42,6 +42,11 @@ export class JournalledCatalog {
     if (this.#late.length > 0) this.#soon(0);
   }
 
+  /** How many entries are not in the catalog yet. */
+  get late(): number {
+    return this.#late.length;
+  }
+
   /** Resolves when the entry is in the catalog or in the journal. Rejects where the journal's disk takes nothing. */
   async add(entry: CatalogEntry): Promise<void> {
     const { catalog, journal, link, patienceMs } = this.#options;
@@ -69,8 +74,8 @@ export class JournalledCatalog {
     return this.#onceThere(() => this.#options.catalog.list(plan), signal);
   }
 
-  async update(id: string, change: (entry: CatalogEntry) => CatalogEntry, signal: AbortSignal): Promise<void> {
-    await this.#onceThere(() => this.#options.catalog.update(id, change), signal);
+  update(id: string, change: EntryChange, signal: AbortSignal): Promise<CatalogEntry | undefined> {
+    return this.#onceThere(() => this.#options.catalog.update(id, change), signal);
   }
 
   /** Ends the tries; what is late stays in the journal for the next incarnation. */
@@ -106,15 +111,20 @@ export class JournalledCatalog {
     }
   }
 
-  async #onceThere<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    for (;;) {
-      signal.throwIfAborted();
-      try {
-        return await orAborted(ask(), signal);
-      } catch (error) {
-        if (!isAway(error)) throw error;
-        await sleep(this.#options.againEveryMs, undefined, { signal });
-      }
+  #onceThere<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    return onceThere(ask, signal, this.#options.againEveryMs);
+  }
+}
+
+/** Asks again while NATS is away, until there is an answer or the signal is aborted. */
+export async function onceThere<T>(ask: () => Promise<T>, signal: AbortSignal, againEveryMs = 1_000): Promise<T> {
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      return await orAborted(ask(), signal);
+    } catch (error) {
+      if (!isAway(error)) throw error;
+      await sleep(againEveryMs, undefined, { signal });
     }
   }
 }

@@ -27,6 +27,12 @@ export async function refuseImpossible(plan: Plan, parts: AgentParts): Promise<v
 
 /** What only the adapter of its engine can tell. */
 function refuseByEngine(plan: Plan, config: AgentConfig): void {
+  if (plan.retention && !engineOf(plan).prune)
+    throw new AnswerError(
+      'invalid',
+      `plan ${plan.name}: the engine ${plan.engine.type} removes no backups`,
+      'leave out its retention',
+    );
   try {
     engineOf(plan).checkPlan?.(plan, config);
   } catch (error) {

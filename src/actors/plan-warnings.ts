@@ -7,6 +7,7 @@ import { sourcePathOf } from '../domain/engine-config.ts';
 import type { Plan } from '../domain/plan.ts';
 import { policyOf } from '../domain/policy.ts';
 import { repositoryPathOf } from '../domain/repository-config.ts';
+import { hasRule } from '../domain/retention.ts';
 import { repositoryOf } from './places.ts';
 
 export async function warningsOf(plan: Plan, config: AgentConfig): Promise<string[]> {
@@ -24,6 +25,8 @@ export async function warningsOf(plan: Plan, config: AgentConfig): Promise<strin
     warnings.push(
       `cancelGrace ${formatDuration(cancelGraceMs)} is longer than the agent's grace of ${formatDuration(config.graceMs)}, which bounds it in a drain`,
     );
+  if (plan.retention && !hasRule(plan.retention))
+    warnings.push('its retention has no keep rule and no window, so no backup is ever removed');
   return warnings;
 }
 

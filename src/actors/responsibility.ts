@@ -70,6 +70,16 @@ export async function ownOf<Stored extends { plan: Placed['plan'] }>(
   return stored.filter(({ plan }) => responsibleFor(plan, members, parts.config.name).whose !== 'other');
 }
 
+/** True where the plan's runs belong to this agent now, by a placement or because no other lives. */
+export async function isOwn(
+  parts: Pick<AgentParts, 'config' | 'membership'>,
+  plan: Pick<Plan, 'name' | 'placement'>,
+): Promise<boolean> {
+  const members = await candidatesOf(parts);
+  if (!plan.placement && namesOfLiving(members).length > 1) return false;
+  return responsibleFor(plan, members, parts.config.name).whose === 'self';
+}
+
 function namesOfLiving(candidates: readonly Candidate[]): string[] {
   return candidates
     .filter(({ alive }) => alive)

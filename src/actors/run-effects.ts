@@ -23,6 +23,7 @@ import type { AgentParts } from './agent-parts.ts';
 import type { RunOfEngine } from './engine-runs.ts';
 import { scopeOf } from './engine-scope.ts';
 import { checkAllowedPlaces, repositoryName } from './places.ts';
+import { condemn, removeCondemned } from './prune-run.ts';
 import { waitForTurn } from './room.ts';
 import { slowRunWatch } from './slow-run.ts';
 
@@ -48,6 +49,7 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
       await permitted(() => checkAllowedPlaces(run, parts.config));
       await hooks.before(run, signal);
       await engineOf(run.document).prepare?.(await scopeOf(input, parts, signal), signal);
+      if (run.task === 'prune') await condemn(input, parts, signal);
     }),
 
     transfer: effect<TransferOutput, RunEffectInput>(async ({ input, signal, tell }) => {
@@ -62,6 +64,11 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
       try {
         const scope = await scopeOf(input, parts, signal);
         if (run.task === 'snapshot') return await snapshotsOf(run).taken(scope);
+        if (run.task === 'prune')
+          return await removeCondemned(input, parts, signal, async work => {
+            const step = await work;
+            return isStep(step) ? await engineRuns.run(transferOf(input, parts), step, signal) : step;
+          });
         const step = engineOf(run.document).transfer(scope);
         const output = await engineRuns.run(transferOf(input, parts), step, signal);
         if (run.task === 'verify' && run.restore && output.outcome === 'completed')
@@ -108,7 +115,8 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
     reattach: effect<ReattachOutput, RunEffectInput>(async ({ input, signal }) => {
       const { run } = input;
       // It has no process that could have gone on: it is asked for again, and found.
-      if (run.task === 'snapshot') return { found: 'gone', resumable: true, reason: 'engine-failed' };
+      if (run.task === 'snapshot' || run.task === 'prune')
+        return { found: 'gone', resumable: true, reason: 'engine-failed' };
       const engine = engineOf(run.document);
       const step = engine.transfer(await scopeOf(input, parts, signal));
       const found = await engineRuns.reattach(transferOf(input, parts), step);
@@ -214,6 +222,7 @@ async function entered(run: RunContext, slot: SlotContent, { entries }: AgentPar
     verifiedAt: null,
     window: null,
     manifest: slot.manifest,
+    reason: slot.outcome === 'partial' ? (run.staged?.reason ?? null) : null,
   };
   await entries.add(entry);
   return { slot: 'manifest', outcome: slot.outcome };

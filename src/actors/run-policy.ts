@@ -9,6 +9,12 @@ export function runPolicyOf(plan: Plan, config: AgentConfig): RunPolicy {
   return policyOf(plan, onDrainDefault(plan, config));
 }
 
+/** A prune is not left to itself: it ends with its agent, and is asked for again. */
+export function prunePolicyOf(plan: Plan, config: AgentConfig): RunPolicy {
+  const policy = runPolicyOf(plan, config);
+  return { ...policy, onDrain: policy.onDrain === 'cancel' ? 'cancel' : 'suspend' };
+}
+
 /**
  * An engine outlives its agent, but in a container, which ends with its agent: there it is suspended where it can go on
  * later, and else has what is left of the grace to finish.

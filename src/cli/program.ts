@@ -13,6 +13,7 @@ import { addDiff } from './commands/diff.ts';
 import { addLocal } from './commands/local.ts';
 import { addMachines } from './commands/machines.ts';
 import { addPlan } from './commands/plan.ts';
+import { addPrune } from './commands/prune.ts';
 import { addPs } from './commands/ps.ts';
 import { addQueue } from './commands/queue.ts';
 import { addRestore } from './commands/restore.ts';
@@ -40,6 +41,7 @@ const commands = [
   addRestore,
   addVerify,
   addDiff,
+  addPrune,
   addControl,
   addAudit,
   addPs,

@@ -23,7 +23,7 @@ export interface BackupsOfPlan {
   /** When its newest complete backup was made; null where it has none. */
   completedAt: string | null;
   /** Its last backups that are over, newest first. */
-  last: readonly Pick<EndedRun, 'ending' | 'reason'>[];
+  last: readonly Pick<EndedRun, 'ending' | 'reason' | 'endedAt'>[];
 }
 
 /** How many drains in a row make a plan overdue. */
@@ -42,7 +42,7 @@ export function overdueOf(
     ...(isOld && completedAt !== null
       ? [`its last complete backup is older than its maxAge of ${textOf(maxAge)}`]
       : []),
-    ...(isDrained(last) ? [`its last ${drainsMax} backups were each cancelled by a drain`] : []),
+    ...(isDrained(last, completedAt) ? [`its last ${drainsMax} backups were each cancelled by a drain`] : []),
   ];
   return why.length > 0 ? { since: completedAt, why: why.join('; ') } : null;
 }
@@ -75,8 +75,9 @@ export function lastRuns(ended: readonly EndedRun[]): Map<string, EndedRun[]> {
   return last;
 }
 
-function isDrained(runs: BackupsOfPlan['last']): boolean {
-  const last = runs.slice(0, drainsMax);
+/** A run that completed in between ends the row, also when its record has left for the history. */
+function isDrained(runs: BackupsOfPlan['last'], completedAt: string | null): boolean {
+  const last = runs.filter(({ endedAt }) => (endedAt ?? '') > (completedAt ?? '')).slice(0, drainsMax);
   return (
     last.length === drainsMax &&
     last.every(({ ending, reason }) => ending === 'cancelled' && reason === 'drain-cancelled')

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { engineSchema } from './engine-config.ts';
 import { durationOrNone, durationText } from './quantities.ts';
+import { retentionSchema } from './retention.ts';
 import { absolutePath, nameText } from './texts.ts';
 
 export { absolutePath, nameText } from './texts.ts';
@@ -86,6 +87,8 @@ export const planSchema = z.strictObject({
   retry: retrySchema.optional(),
   hooks: hooksSchema.optional(),
   objective: objectiveSchema.optional(),
+  /** Which backups stay; without it none is ever removed. */
+  retention: retentionSchema.optional(),
 });
 
 /** A plan as people write it: its Defaults may give the repository. */

@@ -1,5 +1,5 @@
 /** The catalog in its bucket: one entry a backup under `backup.<id>`, and under `slot.<id>` commit slots that no repository keeps. */
-import type { Catalog, CatalogEntry, SlotContent } from '../domain/catalog.ts';
+import type { Catalog, CatalogEntry, EntryChange, SlotContent } from '../domain/catalog.ts';
 import type { Link } from './connection.ts';
 import { Documents } from './documents.ts';
 import type { Names } from './names.ts';
@@ -19,23 +19,37 @@ export class NatsCatalog implements Catalog {
   }
 
   async get(id: string): Promise<CatalogEntry | undefined> {
-    return (await this.#documents.read(keyOf(id)))?.document;
+    const entry = (await this.#documents.read(keyOf(id)))?.document;
+    return entry && exists(entry) ? entry : undefined;
   }
 
   async list(plan?: string): Promise<CatalogEntry[]> {
     const entries = await this.#documents.list('backup.');
     return entries
-      .filter(entry => plan === undefined || entry.plan === plan)
+      .filter(entry => exists(entry) && (plan === undefined || entry.plan === plan))
       .sort((one, other) => (one.completedAt < other.completedAt ? 1 : -1));
+  }
+
+  async deleted(): Promise<CatalogEntry[]> {
+    return (await this.#documents.list('backup.')).filter(entry => !exists(entry));
+  }
+
+  async forget(id: string): Promise<void> {
+    await this.#slots.purge(`slot.${id}`);
+    await this.#documents.purge(keyOf(id));
   }
 
   async add(entry: CatalogEntry): Promise<void> {
     await this.#documents.change(keyOf(entry.id), now => (now ? undefined : entry));
   }
 
-  async update(id: string, change: (entry: CatalogEntry) => CatalogEntry): Promise<CatalogEntry | undefined> {
+  async update(id: string, change: EntryChange): Promise<CatalogEntry | undefined> {
     return this.#documents.change(keyOf(id), now => now && change(now));
   }
+}
+
+function exists({ deletedAt }: CatalogEntry): boolean {
+  return deletedAt == null;
 }
 
 function keyOf(id: string): string {

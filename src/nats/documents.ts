@@ -2,7 +2,7 @@
 import { AnswerError } from '../core/answer-error.ts';
 import { printable } from '../core/printable.ts';
 import type { Link } from './connection.ts';
-import { isOvertaken, publish, readMessage } from './jetstream.ts';
+import { isOvertaken, publish, purgeSubject, readMessage } from './jetstream.ts';
 import { streamOf, subjectOf } from './names.ts';
 import { patiently } from './patience.ts';
 import { readStream } from './stream-read.ts';
@@ -98,5 +98,11 @@ export class Documents<T> {
         }
       }
     });
+  }
+
+  /** Removes a document that nobody changes any more, and its past. */
+  async purge(key: string): Promise<void> {
+    if (!keyPattern.test(key)) return;
+    await patiently(this.#what, () => purgeSubject(this.#link, streamOf(this.#bucket), subjectOf(this.#bucket, key)));
   }
 }

@@ -206,3 +206,8 @@ export async function purgeBefore(link: Link, stream: string, filter: string, se
   const body = JSON.stringify({ filter, seq });
   await ask(link, `$JS.API.STREAM.PURGE.${stream}`, body, { timeoutMs: apiTimeoutMs });
 }
+
+/** Removes all that a subject holds. */
+export async function purgeSubject(link: Link, stream: string, filter: string): Promise<void> {
+  await ask(link, `$JS.API.STREAM.PURGE.${stream}`, JSON.stringify({ filter }), { timeoutMs: apiTimeoutMs });
+}

@@ -14,7 +14,15 @@ import { isId } from '../core/ids.ts';
 import { type ActorRecord, isSameWrite, keyOf, recordBytesMax } from '../runtime/record.ts';
 import type { AppendOutcome, RecordStore, StoredRecord } from '../runtime/record-store.ts';
 import type { Link } from './connection.ts';
-import { isOvertaken, isTransient, JetStreamRefusal, publish, readMessage, refusals } from './jetstream.ts';
+import {
+  isOvertaken,
+  isTransient,
+  JetStreamRefusal,
+  publish,
+  purgeBefore,
+  readMessage,
+  refusals,
+} from './jetstream.ts';
 import { type Names, streamOf, subjectOf } from './names.ts';
 import { openFeed } from './ordered-feed.ts';
 import { patiently } from './patience.ts';
@@ -87,6 +95,28 @@ export class NatsRecordStore implements RecordStore {
     if (newest.revision < record.after) return { outcome: 'superseded', by: newest };
     // Nothing follows it but, in a replicated bucket, writes that were overtaken themselves.
     return { after: newest.revision };
+  }
+
+  async forget({ record, revision }: StoredRecord): Promise<boolean> {
+    const subject = subjectOf(this.#bucket, keyOf(record));
+    const options = { timeoutMs: putTimeoutMs, after: revision, extra: { 'KV-Operation': 'DEL' } };
+    return await patiently('the records', async () => {
+      try {
+        const { seq } = await publish(this.#link, subject, '', options);
+        await purgeBefore(this.#link, this.#stream, subject, seq);
+        return true;
+      } catch (error) {
+        if (isOvertaken(error)) return false; // perhaps by its own tombstone, whose acknowledgement was lost
+        throw error;
+      }
+    });
+  }
+
+  async isForgotten(kind: string, id: string): Promise<boolean> {
+    if (!isId(kind) || !isId(id)) return false;
+    const query = { last_by_subj: subjectOf(this.#bucket, keyOf({ kind, id })) };
+    const newest = await patiently('the records', () => readMessage(this.#link, this.#stream, query));
+    return newest !== undefined && newest.header('KV-Operation') === 'DEL';
   }
 
   async read(kind: string, id: string): Promise<StoredRecord | undefined> {

@@ -87,6 +87,14 @@ export class JournalledStore implements RecordStore {
     }
   }
 
+  async forget(stored: StoredRecord): Promise<boolean> {
+    return this.#steps.newest(keyOf(stored.record)) === undefined && (await this.#store.forget(stored));
+  }
+
+  async isForgotten(kind: string, id: string): Promise<boolean> {
+    return this.#steps.newest(keyOf({ kind, id })) === undefined && (await this.#store.isForgotten(kind, id));
+  }
+
   async read(kind: string, id: string): Promise<StoredRecord | undefined> {
     return this.#steps.newest(keyOf({ kind, id })) ?? (await this.#store.read(kind, id));
   }

@@ -21,6 +21,15 @@ export interface RecordStore {
   /** Writes a record that follows revision `record.after` (0: the key is new, or holds a tombstone only). */
   append(record: ActorRecord, options?: { signal?: AbortSignal }): Promise<AppendOutcome>;
 
+  /**
+   * Removes an actor's records and leaves a tombstone, if the newest is still this one; false where it is not. The history
+   * stays. What was written before and is not yet in the history is lost, so only for what ended a while ago.
+   */
+  forget(stored: StoredRecord): Promise<boolean>;
+
+  /** True for an actor that was forgotten, and not created anew since. */
+  isForgotten(kind: string, id: string): Promise<boolean>;
+
   /** The newest effective record, read where writes are decided (never a stale replica); undefined where there is none. */
   read(kind: string, id: string): Promise<StoredRecord | undefined>;
 

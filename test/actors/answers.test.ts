@@ -320,7 +320,14 @@ describe('agents and machines', () => {
 
   test('machine.list and machine.get answer the charts with their descriptions and version', async () => {
     const { machines } = (await ask('machine.list')) as { machines: { kind: string }[] };
-    expect(machines.map(({ kind }) => kind).sort()).toEqual(['agent', 'backup', 'restore', 'snapshot', 'verify']);
+    expect(machines.map(({ kind }) => kind).sort()).toEqual([
+      'agent',
+      'backup',
+      'prune',
+      'restore',
+      'snapshot',
+      'verify',
+    ]);
     const { machine, version } = (await ask('machine.get', { kind: 'backup' })) as {
       machine: { id: string; states: Record<string, { description: string }> };
       version: number;
@@ -333,11 +340,11 @@ describe('agents and machines', () => {
     const message = await wire.connection.request('$SRV.INFO.reeve', '', { timeout: 2_000 });
     const { endpoints } = message.json<{ endpoints: { subject: string }[] }>();
     const subjects = endpoints.map(({ subject }) => subject);
-    for (const noun of ['backup', 'restore', 'verify', 'snapshot'])
+    for (const noun of ['backup', 'restore', 'verify', 'prune', 'snapshot'])
       for (const verb of ['start', 'cancel', 'suspend', 'resume', 'get', 'list'])
         expect(subjects).toContain(`reeve.cmd.${noun}.${verb}`);
     for (const name of [
-      'plan.put plan.get plan.list plan.delete catalog.list agent.list agent.drain agent.undrain agent.shutdown',
+      'plan.put plan.get plan.list plan.delete catalog.list backup.lock backup.unlock backup.delete agent.list agent.drain agent.undrain agent.shutdown',
       'actor.list actor.get actor.history actor.explain actor.send actor.logs machine.list machine.get',
     ].flatMap(names => names.split(' ')))
       expect(subjects).toContain(`reeve.cmd.${name}`);

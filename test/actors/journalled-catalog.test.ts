@@ -30,6 +30,8 @@ function setUp() {
     get: id => answer(() => entered.get(id)),
     list: () => answer(() => [...entered.values()]),
     add: each => answer(() => void entered.set(each.id, each)),
+    deleted: () => answer(() => []),
+    forget: id => answer(() => void entered.delete(id)),
     update: id => answer(() => entered.get(id)),
   };
   const path = join(directory, 'catalog.ndjson');

@@ -73,6 +73,13 @@ const invalid = (): Case[] => [
   ['plan.put', planWith({ exclud: [] }), 'invalid', 'engine.exclud: is not a known field; did you mean exclude?'],
   ['plan.put', planWith({ type: 'tape' }), 'invalid', 'engine.type: must be files'],
   ['plan.put', { ...planWith({}), deadlines: { stall: '5 parsecs' } }, 'invalid', 'deadlines.stall: is not a duration'],
+  ['backup.lock', { id: over, until: 'soon' }, 'invalid', 'until: is neither a time nor a duration'],
+  [
+    'plan.put',
+    { ...planWith({}), retention: { keepDialy: 1 } },
+    'invalid',
+    'retention.keepDialy: is not a known field; did you mean keepDaily?',
+  ],
   ['plan.put', { ...planWith({}), repository: 'nas' }, 'invalid', 'has no repository nas', 'define it'],
   ['plan.put', { ...planWith({}), placement: { agent: 'hera' } }, 'not-found', 'no agent hera', 'did you mean here?'],
   ['actor.list', { limit: 0 }, 'invalid', 'limit'],
@@ -89,6 +96,10 @@ const unknown = (): Case[] => [
   ['restore.get', { id: over }, 'not-found', `there is no restore ${over}`],
   ['restore.start', { backup: running, to: '/x' }, 'not-found', `there is no backup ${running}`, 'reeve backups'],
   ['verify.start', { plan: 'dogs' }, 'not-found', 'there is no plan dogs'],
+  ['prune.start', { plan: 'dogs' }, 'not-found', 'there is no plan dogs'],
+  ['backup.lock', { id: running }, 'not-found', `there is no backup ${running}`, 'reeve backups'],
+  ['backup.unlock', { id: 'none' }, 'not-found', 'there is no backup none', 'reeve backups'],
+  ['backup.delete', { id: 'none' }, 'not-found', 'there is no backup none', 'reeve backups'],
   ['actor.get', { kind: 'bakup', id: over }, 'not-found', 'there is no kind "bakup"', 'did you mean backup?'],
   ['actor.history', { kind: 'backup', id: 'none' }, 'not-found', 'there is no backup none'],
   ['actor.list', { kind: 'bakup' }, 'not-found', 'there is no kind "bakup"', 'did you mean backup?'],
@@ -98,6 +109,7 @@ const unknown = (): Case[] => [
 ];
 
 const impossible = (): Case[] => [
+  ['prune.start', { plan: 'docs' }, 'refused', 'plan docs has no retention', 'reeve delete BACKUP'],
   ['backup.resume', { id: running }, 'refused', 'cannot take backup.resume: it is transferring', 'it can take: '],
   ['backup.cancel', { id: over }, 'refused', `backup ${over} is over: it is completed`, 'a final state is final'],
   ['backup.suspend', { id: over }, 'refused', `backup ${over} is over: it is completed`, 'a final state is final'],

@@ -48,6 +48,32 @@ export function recordStoreContract(name: string, open: () => Promise<RecordStor
       expect((await store.read('backup', 'follow'))?.record.state).toBe('preparing');
     });
 
+    test('forgets an actor whose newest record is the one that was meant; its history stays, and it can be created anew', async () => {
+      const first = await append({ id: 'forgotten' });
+      const stale = { record: makeRecord({ id: 'forgotten' }), revision: first };
+      const last = await append({ id: 'forgotten', after: first, state: 'completed', final: true });
+      expect(await store.forget(stale)).toBe(false);
+      const newest = (await store.read('backup', 'forgotten')) as StoredRecord;
+      // What left the history too early would be lost.
+      await eventually('the history', async () => (await store.history('backup', 'forgotten')).length === 2);
+      expect(await store.isForgotten('backup', 'forgotten')).toBe(false);
+      expect(await store.forget(newest)).toBe(true);
+      expect(await store.isForgotten('backup', 'forgotten')).toBe(true);
+      expect(await store.forget(newest)).toBe(false);
+      expect(await store.read('backup', 'forgotten')).toBeUndefined();
+      const listed: string[] = [];
+      for await (const { record } of store.list('backup')) listed.push(record.id);
+      expect(listed).not.toContain('forgotten');
+      const states = async () => (await store.history('backup', 'forgotten')).map(({ record }) => record.state);
+      expect(await eventually('its past', async () => (await states()).length === 2 && (await states()))).toEqual([
+        'completed',
+        'pending',
+      ]);
+      expect(await append({ id: 'forgotten' })).toBeGreaterThan(last);
+      expect((await store.read('backup', 'forgotten'))?.record.state).toBe('pending');
+      expect(await store.isForgotten('backup', 'forgotten')).toBe(false);
+    });
+
     test('refuses to create an actor that is there', async () => {
       const revision = await append({ id: 'create' });
       const outcome = await store.append(makeRecord({ id: 'create' }));

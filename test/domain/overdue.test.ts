@@ -6,8 +6,8 @@ const now = Date.parse('2026-05-02T00:00:00.000Z');
 const hoursAgo = (hours: number) => new Date(now - hours * 3_600_000).toISOString();
 const run = (ending: string, reason: string | null, minute = 0, plan = 'docs') =>
   ({ id: `${plan}-${minute}`, plan, ending, reason, endedAt: new Date(minute * 60_000).toISOString() }) as EndedRun;
-const drained = run('cancelled', 'drain-cancelled');
-const completed = run('completed', null);
+const drained = run('cancelled', 'drain-cancelled', now / 60_000);
+const completed = run('completed', null, now / 60_000);
 const many = (...runs: [number, EndedRun][]) => runs.flatMap(([count, one]) => Array<EndedRun>(count).fill(one));
 
 const old = 'its last complete backup is older than its maxAge of 26h';
@@ -26,6 +26,13 @@ test.each<[string, string | undefined, string | null, EndedRun[], string | null]
   ['five drains, and none of its backups is complete', undefined, null, many([5, drained]), cancelled],
   ['five drains within the age', '26h', hoursAgo(1), many([5, drained]), cancelled],
   ['five drains and the age', '26h', hoursAgo(27), many([5, drained]), `${old}; ${cancelled}`],
+  [
+    'five drains that a complete backup came after, whose record has left',
+    undefined,
+    hoursAgo(-1),
+    many([5, drained]),
+    null,
+  ],
   ['a backup after five drains', undefined, hoursAgo(1), many([1, completed], [5, drained]), null],
   [
     'another end among the drains',

@@ -162,6 +162,23 @@ export function engineContract({ name, tools, open }: Contract): void {
       for (const backup of backups) await expectRestored(backup);
     });
 
+    test('a backup that the retention of its plan lets go is removed, it alone, and the others restore', async () => {
+      await plan('kept', engine.plan, { retention: { keepLast: 1 } });
+      const tree = engine.describeSource();
+      const [older, newer] = [await world.backUp('kept'), await world.backUp('kept')];
+      const [prune] = await eventually('its prune', async () => {
+        const { prunes } = await world.ask('prune.list', { plan: 'kept' });
+        return (prunes as { id: string }[]).length > 0 && (prunes as { id: string }[]);
+      });
+      expect(await world.ending(String(prune?.id), 'prune')).toMatchObject({
+        state: 'completed',
+        context: { message: `removed 1 backup: ${older.id}`, attempt: 1, kept: [] },
+      });
+      backups.push({ id: newer.id, tree });
+      await expectNothingLeft();
+      for (const backup of backups.slice(-2)) await expectRestored(backup);
+    });
+
     test('a cancel of a running backup ends it in time, and leaves no process and no part of it', async () => {
       await engine.growSource();
       const id = await world.start('main');

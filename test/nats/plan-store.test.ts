@@ -37,6 +37,23 @@ test('the catalog adds an entry once, lists the newest first, and changes by com
   expect(await catalog.update('none', now => now)).toBeUndefined();
 });
 
+test('a deleted backup is listed no more, is not entered again, and is forgotten with its slot', async () => {
+  await catalog.settle({ slot: 'manifest', run: 'gone', manifest: 'abc', outcome: 'completed', at: '' });
+  await catalog.add(entry('gone', '2026-01-01T00:00:00.000Z'));
+  const deletedAt = '2026-01-02T00:00:00.000Z';
+  expect(await catalog.update('gone', now => ({ ...now, deletedAt }))).toMatchObject({ deletedAt });
+  await catalog.add(entry('gone', '2026-01-01T00:00:00.000Z'));
+  expect(await catalog.get('gone')).toBeUndefined();
+  expect((await catalog.list()).map(({ id }) => id)).not.toContain('gone');
+  expect(await catalog.update('gone', () => undefined)).toMatchObject({ deletedAt });
+  expect((await catalog.deleted()).map(({ id }) => id)).toEqual(['gone']);
+  await catalog.forget('gone');
+  expect(await catalog.deleted()).toEqual([]);
+  expect(await catalog.settle({ slot: 'void', run: 'gone', epoch: 1, at: '' })).toMatchObject({ slot: 'void' });
+  await catalog.add(entry('gone', '2026-01-03T00:00:00.000Z'));
+  expect(await catalog.get('gone')).toMatchObject({ completedAt: '2026-01-03T00:00:00.000Z' });
+});
+
 test('a pause stands beside the plan: a change of the plan leaves it, a deletion ends it, a repeat does nothing', async () => {
   const pause = { until: '2030-01-01T00:00:00.000Z', note: 'a new disk' };
   expect(await plans.pause('paused', pause)).toBe(false);

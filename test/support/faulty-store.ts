@@ -30,6 +30,14 @@ export class FaultyStore implements RecordStore {
     });
   }
 
+  forget(stored: StoredRecord): Promise<boolean> {
+    return this.inner.forget(stored);
+  }
+
+  isForgotten(kind: string, id: string): Promise<boolean> {
+    return this.inner.isForgotten(kind, id);
+  }
+
   read(kind: string, id: string): Promise<StoredRecord | undefined> {
     return this.inner.read(kind, id);
   }

@@ -1,6 +1,6 @@
 /** Commands about runs that are there: `<kind>.cancel|suspend|resume|get|list`, and `catalog.list`. */
 import { z } from 'zod';
-import type { CatalogEntry } from '../../domain/catalog.ts';
+import { type CatalogEntry, isLocked } from '../../domain/catalog.ts';
 import { commandFields, runVerbs } from '../../domain/commands.ts';
 import { nameText } from '../../domain/plan.ts';
 import type { RunContext } from '../../domain/run.ts';
@@ -20,6 +20,7 @@ const listKeys = {
   backup: 'backups',
   restore: 'restores',
   verify: 'verifies',
+  prune: 'prunes',
   snapshot: 'snapshots',
 } as const satisfies Record<OfferedKind, string>;
 
@@ -29,7 +30,8 @@ export function runCommands(parts: AgentParts): Record<string, AnyCommand> {
       schema: z.strictObject({ plan: nameText.optional() }),
       handle: async ({ plan }) => {
         const entries = plan === undefined ? await parts.catalog.list() : await planOrBackups(parts, plan);
-        return { backups: entries.map(restorePointOf) };
+        const now = parts.clock.now();
+        return { backups: entries.map(entry => restorePointOf(entry, now)) };
       },
     }),
     ...Object.assign({}, ...offeredKinds.map(kind => commandsOfKind(parts, kind))),
@@ -59,7 +61,12 @@ function commandsOfKind(parts: AgentParts, kind: OfferedKind): Record<string, An
             (plan === undefined || record.context.plan === plan) &&
             (state === undefined || firstPart(record) === state),
         );
-        return { [listKeys[kind]]: wanted.slice(0, most).map(rowOf) };
+        const deleted = kind === 'backup' || kind === 'snapshot' ? await parts.catalog.deleted() : [];
+        const deletedAt = new Map(deleted.map(entry => [entry.id, entry.deletedAt]));
+        const rows = wanted
+          .slice(0, most)
+          .map(record => ({ ...rowOf(record), deletedAt: deletedAt.get(record.id) ?? null }));
+        return { [listKeys[kind]]: rows };
       },
     }),
   };
@@ -74,10 +81,12 @@ export function withProgress({ engineRuns }: AgentParts, record: ActorRecord): A
 function rowOf(record: ActorRecord) {
   const { id, state, reason, at } = record;
   const { plan, startedAt, endedAt, result } = record.context as unknown as RunContext;
-  return { id, plan, state, reason, at, startedAt, endedAt, bytes: result.bytes, deletedAt: null };
+  return { id, plan, state, reason, at, startedAt, endedAt, bytes: result.bytes };
 }
 
 /** What the wire says of a restore point; the rest of its entry is the agents' own. */
-function restorePointOf({ manifest: _manifest, files: _files, ...shown }: CatalogEntry) {
-  return shown;
+function restorePointOf(entry: CatalogEntry, nowMs: number) {
+  const { id, plan, outcome, completedAt, bytes, repository, position, deleting, verifiedAt, window } = entry;
+  const locked = isLocked(entry, nowMs);
+  return { id, plan, outcome, completedAt, bytes, repository, position, locked, deleting, verifiedAt, window };
 }

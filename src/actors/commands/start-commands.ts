@@ -1,6 +1,6 @@
 /**
- * Commands that start runs: `backup.start`, `snapshot.start`, `restore.start`, `verify.start`. Every agent hears them, and
- * the one that the plan's placement gives starts the run, for runs are bound to their agent.
+ * Commands that start runs: `backup.start`, `snapshot.start`, `prune.start`, `restore.start`, `verify.start`. Every agent
+ * hears them, and the one that the plan's placement gives starts the run, for runs are bound to their agent.
  */
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
@@ -21,9 +21,10 @@ import { OneAtATime } from '../one-at-a-time.ts';
 import { checkReached, checkRepository } from '../places.ts';
 import { agentsThatLive, answerPlaced } from '../responsibility.ts';
 import { type OfferedKind, offeredKinds } from '../run-definitions.ts';
-import { runPolicyOf } from '../run-policy.ts';
+import { prunePolicyOf, runPolicyOf } from '../run-policy.ts';
 import { idText, planOf, planOrBackups } from './lookups.ts';
-import { recordsOf } from './records.ts';
+import { previewOf, refuseDeleting, refuseWithoutRetention } from './prune-preview.ts';
+import { recordOrPast, recordsOf } from './records.ts';
 
 const { note, requestId } = commandFields;
 const ofPlan = { plan: nameText, dryRun: z.boolean().optional(), note, requestId };
@@ -65,6 +66,16 @@ export function startCommands(parts: AgentParts): Record<string, AnyCommand> {
           found => plansInTurn.run(input.plan, () => startOfPlan(parts, 'snapshot', found, input)),
         ),
     }),
+    'prune.start': command({
+      schema: z.strictObject(ofPlan),
+      answeredBy: 'each',
+      handle: input =>
+        answerPlaced(
+          parts,
+          () => planOf(parts, input.plan),
+          found => plansInTurn.run(input.plan, () => startOfPlan(parts, 'prune', found, input)),
+        ),
+    }),
     'restore.start': command({
       schema: z
         .strictObject({
@@ -101,9 +112,9 @@ export function startCommands(parts: AgentParts): Record<string, AnyCommand> {
   };
 }
 
-/** Kinds that work on a plan's source, of which one plan has one run at a time. */
-type PlanKind = 'backup' | 'snapshot';
-const planKinds: readonly PlanKind[] = ['backup', 'snapshot'];
+/** Kinds that are asked for by a plan, of which one plan has one run at a time. */
+type PlanKind = 'backup' | 'snapshot' | 'prune';
+const planKinds: readonly PlanKind[] = ['backup', 'snapshot', 'prune'];
 
 async function startOfPlan(
   parts: AgentParts,
@@ -113,10 +124,12 @@ async function startOfPlan(
 ): Promise<object> {
   const { plan } = found;
   await refuseUnplaced(parts, plan, 'put the plan again with a placement');
+  if (kind === 'prune' && input.dryRun) return await previewOf(parts, plan);
   const asked = input.requestId;
   const isRepeat =
     asked !== undefined && (await parts.store.read(kind, runIdOfRequest(plan.name, asked))) !== undefined;
   if (!isRepeat && kind === 'snapshot') refuseWithoutSnapshots(plan);
+  if (!isRepeat && kind === 'prune') await refuseWithoutRetention(parts, plan);
   if (!isRepeat) refusePaused(found, parts.clock.now());
   const joined = isRepeat ? undefined : await joinedOrRefused(parts, kind, plan);
   if (joined !== undefined) return { id: joined };
@@ -160,7 +173,9 @@ async function joinedOrRefused(parts: AgentParts, kind: PlanKind, plan: Plan): P
   const alike = running.find(record => record.kind === kind);
   if (ifRunning === 'join' && alike) return alike.id;
   const elsewhere = running.find(record => record.context.agent !== parts.config.name);
-  const inTheWay = ifRunning === 'refuse' ? running[0] : elsewhere; // of another kind there is none to join
+  // A backup waits for a prune of its plan, whatever it does about another backup. Of another kind there is none to join.
+  const refusing = running.find(record => record.kind !== 'prune' || kind === 'prune');
+  const inTheWay = (ifRunning === 'refuse' ? refusing : undefined) ?? elsewhere;
   if (!inTheWay) return undefined;
   const where = inTheWay === elsewhere ? ` on agent ${String(inTheWay.context.agent)}` : '';
   throw new AnswerError(
@@ -198,9 +213,10 @@ async function refuseUnplaced(parts: AgentParts, plan: Plan, hint: string): Prom
 async function restorePoint(parts: AgentParts, { backup, plan }: OfBackupOrPlan): Promise<RestorePoint> {
   const entry = backup === undefined ? await newestOf(parts, plan as string) : await parts.catalog.get(backup);
   if (!entry) throw await noBackup(parts, backup as string);
+  refuseDeleting(entry);
   const stored = await parts.plans.get(entry.plan);
   if (stored) return { entry, ...stored };
-  const run = await parts.store.read('backup', entry.id);
+  const run = await recordOrPast(parts.store, 'backup', entry.id);
   const context = run?.record.context as unknown as RunContext | undefined;
   if (context) return { entry, plan: context.document, revision: context.planRevision };
   throw new AnswerError(
@@ -210,7 +226,7 @@ async function restorePoint(parts: AgentParts, { backup, plan }: OfBackupOrPlan)
   );
 }
 
-async function noBackup({ store }: AgentParts, id: string): Promise<AnswerError> {
+export async function noBackup({ store }: AgentParts, id: string): Promise<AnswerError> {
   const message = `there is no backup ${id}`;
   if (!(await store.read('snapshot', id)))
     return new AnswerError('not-found', message, 'see what can be restored with: reeve backups');
@@ -219,12 +235,13 @@ async function noBackup({ store }: AgentParts, id: string): Promise<AnswerError>
 }
 
 async function newestOf(parts: AgentParts, plan: string): Promise<CatalogEntry> {
-  const [newest] = await planOrBackups(parts, plan);
+  const newest = (await planOrBackups(parts, plan)).find(({ deleting }) => !deleting);
   if (newest) return newest;
   throw new AnswerError('not-found', `plan ${plan} has no backup yet`, `make one with: reeve backup ${plan}`);
 }
 
-async function startRun(
+/** Starts a run here, or finds the one that the request has started. */
+export async function startRun(
   parts: AgentParts,
   kind: OfferedKind,
   { plan, revision, restore, rescan = false }: { plan: Plan; revision: number } & Pick<RunInput, 'restore' | 'rescan'>,
@@ -235,13 +252,15 @@ async function startRun(
       ? runIdOfTime(plan.name, parts.clock.now(), randomBytes(3).toString('hex'))
       : runIdOfRequest(plan.name, request);
   if (request !== undefined) await refuseOtherKinds(parts, kind, id, request);
+  // What the request started is over, and has left for the history: a repeat starts nothing.
+  if (request !== undefined && (await parts.store.isForgotten(kind, id))) return { id };
   const input = {
     id,
     task: kind,
     agent: parts.config.name,
     document: plan,
     planRevision: revision,
-    policy: runPolicyOf(plan, parts.config),
+    policy: (kind === 'prune' ? prunePolicyOf : runPolicyOf)(plan, parts.config),
     restore,
     rescan,
   };

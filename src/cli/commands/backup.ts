@@ -91,4 +91,5 @@ const columns: Column<Record<string, unknown>>[] = [
   { title: 'SIZE', cell: row => (typeof row.bytes === 'number' ? formatSize(row.bytes) : null), align: 'end' },
   { title: 'VERIFIED', cell: row => shownTime(row.verifiedAt) },
   { title: 'REPOSITORY', cell: row => shownReference(row.repository) },
+  { title: 'STATE', cell: row => (row.deleting === true ? 'deleting' : row.locked === true ? 'locked' : null) },
 ];

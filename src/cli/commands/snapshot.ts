@@ -31,7 +31,7 @@ export function addSnapshot(program: Command, cli: Cli): void {
     .command('snapshots')
     .summary('list the snapshots that were made and kept')
     .description(
-      'Lists the runs that left a snapshot in the source of their plan. Their names there are told by `reeve show ID`; whether somebody has deleted one there since is not looked at.',
+      'Lists the runs that left a snapshot in the source of their plan, but for those that a prune has deleted. Their names there are told by `reeve show ID`; whether somebody has deleted one there since is not looked at.',
     )
     .argument('[plan]', 'only those of this plan')
     .addHelpText('after', examples(['reeve snapshots', 'all'], ['reeve snapshots metrics', 'those of one plan']))
@@ -39,7 +39,7 @@ export function addSnapshot(program: Command, cli: Cli): void {
       cli.action(async (session: Session, plan: string | undefined) => {
         const wanted = { state: 'completed', ...(plan !== undefined && { plan }) };
         const answer = await session.request('snapshot.list', wanted);
-        const rows = rowsOf(answer.snapshots);
+        const rows = rowsOf(answer.snapshots).filter(({ deletedAt }) => typeof deletedAt !== 'string');
         session.result(answer, () => {
           if (rows.length === 0) session.say('no snapshots yet; make one with `reeve snapshot PLAN`');
           else session.print(...tableLines(columns, rows));

@@ -53,6 +53,10 @@ export const execEngine: Engine = {
     return execStep(scope, { task: 'discard', ...backupOf(scope) }, kept => kept);
   },
   check: checkExec,
+  prune: (scope, backups) => {
+    const job = { task: 'prune' as const, ...backupOf(scope), backups: backups.map(({ id }) => id) };
+    return execStep(scope, job, result => result);
+  },
 };
 
 function backupStep(scope: EngineScope): EngineStep<TransferOutput> {

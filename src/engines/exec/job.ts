@@ -16,6 +16,7 @@ export type Job = OfBackup &
     | { task: 'void'; epoch: number }
     | { task: 'verify' }
     | { task: 'discard' }
+    | { task: 'prune'; backups: string[] }
   );
 export type JobOf<Task extends Job['task']> = Extract<Job, { task: Task }>;
 
@@ -28,4 +29,5 @@ export interface Results {
   verify: { files: number; bytes: number; difference: Difference };
   /** What had to be left, and why. */
   discard: string[];
+  prune: { bytesFreed: number };
 }

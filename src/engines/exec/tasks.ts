@@ -1,12 +1,14 @@
 /** Does a job of this engine: what touches a repository is done in a process that can be stopped, as a disk may hang. */
 import { lstat, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { failpoint } from '../../core/failpoint.ts';
 import type { SlotContent } from '../../domain/catalog.ts';
 import { atRepository } from '../../repository/repository-failure.ts';
 import { readSlotFile, settleSlotFile } from '../../repository/slot-file.ts';
 import { permanent } from '../failures.ts';
+import { countTree } from '../tree.ts';
 import { type BackupPlace, makePlanDirectory, placeOf } from './backup-place.ts';
-import type { Job, Results } from './job.ts';
+import type { Job, JobOf, Results } from './job.ts';
 import { type Counted, compareListing, writeListing } from './listing.ts';
 
 export async function doJob(
@@ -27,6 +29,8 @@ export async function doJob(
       return await atRepository(job.repository, () => verify(place, onFile, signal));
     case 'discard':
       return await atRepository(job.repository, () => discard(place));
+    case 'prune':
+      return await atRepository(job.repository, () => prune(job, onFile, signal));
   }
 }
 
@@ -84,6 +88,29 @@ async function discard({ output, listing, slot }: BackupPlace): Promise<string[]
   for (const name of await readdir(slot.drafts))
     if (name.startsWith(slot.draftPrefix)) await rm(join(dirname(slot.path), name), { force: true });
   return [];
+}
+
+/** The slot goes first: from then on the repository itself lists no half of a backup. */
+async function prune(
+  { repository, plan, backups }: JobOf<'prune'>,
+  onFile: (counted: Counted) => void,
+  signal: AbortSignal,
+): Promise<Results['prune']> {
+  await readdir(join(repository, plan)); // where its disk is not mounted nothing is gone
+  const done = { files: 0, bytes: 0 };
+  for (const backup of backups) {
+    signal.throwIfAborted();
+    const { output, listing, slot } = placeOf(repository, plan, backup);
+    await rm(slot.path, { force: true });
+    failpoint('exec.slot-removed');
+    const counted = await countTree(output).catch(() => ({ files: 0, bytes: 0 })); // it was removed before
+    await rm(output, { recursive: true, force: true });
+    await rm(listing, { force: true });
+    done.files += counted.files;
+    done.bytes += counted.bytes;
+    onFile(done);
+  }
+  return { bytesFreed: done.bytes };
 }
 
 async function isFile(path: string): Promise<boolean> {

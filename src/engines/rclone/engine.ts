@@ -1,5 +1,6 @@
 /** rclone as a run sees it: a directory into a remote, one directory a backup; the catalog keeps the commit slot. */
 import { stat } from 'node:fs/promises';
+import { isId } from '../../core/ids.ts';
 import type { EngineConfigOf } from '../../domain/engine-config.ts';
 import type { RunContext, TransferOutput } from '../../domain/run.ts';
 import type { Engine, EngineScope, EngineStep } from '../engine.ts';
@@ -19,6 +20,11 @@ import { Words } from './words.ts';
 const noneSkipped = { count: 0, first: [], path: null };
 /** Counting a large remote takes a listing of it. */
 const countTimeoutMs = 30 * 60_000;
+
+/** Some remotes remove files one by one. */
+const removalTimeoutMs = 6 * 60 * 60_000;
+/** What is not to be tried for ever. */
+const quick = ['--retries', '1', '--low-level-retries', '3'];
 
 /** Names of damaged files that are told apart; there are no more than that, or at least so many. */
 const damagedMax = 100_000;
@@ -44,6 +50,14 @@ export const rcloneEngine: Engine = {
   },
   discard,
   check: checkRclone,
+  prune: async (scope, backups, signal) => {
+    await startable(scope);
+    // Where the disk or the mount below a remote is away, nothing is gone.
+    const args = ['lsf', '--max-depth', '1', ...quick, planDirectory(scope)];
+    if (backups.length > 0) await call(scope, { what: "the listing of the plan's backups", args, signal });
+    for (const { id } of backups) await removeBackup(scope, id, signal);
+    return { bytesFreed: null };
+  },
 };
 
 function backupStep(scope: EngineScope): EngineStep<TransferOutput> {
@@ -141,9 +155,7 @@ async function discard(scope: EngineScope, signal: AbortSignal): Promise<string[
   if (run.task !== 'backup' || run.slot === 'manifest') return [];
   if (run.pids.length > 0) return [`${directory}: its rclone could not be ended, and may still write there`];
   if (run.slot !== 'void') return [`${directory}: its commit slot is not decided`];
-  const quick = ['--retries', '1', '--low-level-retries', '3'];
-  const listing = ['delete', ...quick, '--max-depth', '1', '--include', `/${run.id}.*`, planDirectory(scope)];
-  await call(scope, { what: 'the removal of the listing', args: listing, signal, alsoFine: exitNotFound });
+  await removeListing(scope, run.id, signal);
   const words = new Words();
   return {
     order: async () => ({ command, args: ['purge', ...quick, ...spoken, ...baseArgs(scope), '--', directory] }),
@@ -153,6 +165,19 @@ async function discard(scope: EngineScope, signal: AbortSignal): Promise<string[
       throw words.failure(`rclone could not remove ${directory}`, end.stderrTail);
     },
   };
+}
+
+async function removeBackup(scope: EngineScope, backup: string, signal: AbortSignal): Promise<void> {
+  if (!isId(backup)) throw new Error(`not a backup: ${JSON.stringify(backup)}`);
+  await removeListing(scope, backup, signal);
+  const args = ['purge', ...quick, directoryOf(scope, backup)];
+  const bounds = { signal, timeoutMs: removalTimeoutMs, alsoFine: exitNotFound };
+  await call(scope, { what: `the removal of backup ${backup}`, args, ...bounds });
+}
+
+async function removeListing(scope: EngineScope, backup: string, signal: AbortSignal): Promise<void> {
+  const args = ['delete', ...quick, '--max-depth', '1', '--include', `/${backup}.*`, planDirectory(scope)];
+  await call(scope, { what: 'the removal of the listing', args, signal, alsoFine: exitNotFound });
 }
 
 /** Rejects with `engine-missing` where there is no rclone: said before a process is started for good. */

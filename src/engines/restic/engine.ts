@@ -6,6 +6,7 @@ import { permanent } from '../failures.ts';
 import { backupStep } from './backup.ts';
 import { stopSignal } from './facts.ts';
 import { checkAll, clearLeftovers, prepare } from './preparation.ts';
+import { pruneStep } from './prune.ts';
 import { restoreStep, stagingOf } from './restore.ts';
 import { forgetSnapshots, idsOf, snapshotsOfRun } from './snapshots.ts';
 import { verifyStep } from './verify.ts';
@@ -25,6 +26,7 @@ export const resticEngine: Engine = {
   release,
   discard,
   check: checkAll,
+  prune: pruneStep,
 };
 
 /**

@@ -3,7 +3,8 @@
  * another would take that one's marker away first, and a cancel would then have lost it.
  */
 import { access, lstat, mkdir, readdir, realpath, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import type { FailureError } from '../../core/failure.ts';
 import { isId } from '../../core/ids.ts';
 import { type RepositoryConfigOf, repositoryPathOf } from '../../domain/repository-config.ts';
 import { errorCode, repositoryError } from '../../repository/repository-failure.ts';
@@ -56,17 +57,60 @@ export async function discardDestination(scope: EngineScope): Promise<string[]> 
   const path = destinationPath(scope, id);
   if (path === undefined)
     return [`${destinationUrl(scope, id)}: what it uploaded is not removed from an object store, remove it there`];
-  const found = await lstat(path).catch(error => {
-    if (errorCode(error) === 'ENOENT') return undefined;
-    throw repositoryError(path, error);
-  });
-  if (!found) return [];
+  if (!(await isThere(path))) return [];
   if (pids.length > 0) return [`${path}: processes that may write there could not be ended`];
-  // Never through a link that somebody put in its place.
-  if (!found.isDirectory() || (await realpath(path)) !== join(await realpath(dirname(path)), id))
-    return [`${path}: it is not the directory that the run made`];
+  if (!(await isDestination(path))) return [`${path}: it is not the directory that the run made`];
   await rm(path, { recursive: true, force: true });
   return [];
+}
+
+/** Removes the destination of a backup, its marker first, so that no half of it is taken for a whole. May be called twice. */
+export async function removeDestination(scope: Pick<EngineScope, 'repository'>, name: string): Promise<void> {
+  const path = destinationPath(scope, name);
+  if (path === undefined) throw notRemovable(repositoryOf(scope).url);
+  if (!(await isThere(path))) return await requireMounted(dirname(path));
+  if (!(await isDestination(path)))
+    throw permanent('engine-failed', `${path} is not the directory that a backup made`, 'see who put it there');
+  try {
+    await rm(join(path, completeMarker), { force: true });
+    await rm(path, { recursive: true, force: true });
+  } catch (error) {
+    throw repositoryError(path, error);
+  }
+}
+
+/** Of a backup that is not there: that its disk is, as far as can be told. */
+async function requireMounted(repository: string): Promise<void> {
+  const names = await readdir(repository).catch(error => {
+    throw repositoryError(repository, error);
+  });
+  if (names.length > 0) return;
+  throw permanent('repository-unreachable', `the repository ${repository} is empty`, 'see whether its disk is mounted');
+}
+
+/** Why no backup of a store that is no file system can be removed. */
+export function notRemovable(url: string): FailureError {
+  return permanent(
+    'engine-failed',
+    `backups at ${url} cannot be removed: vmbackup has no command for it, and it is no directory of this host`,
+    'leave out the retention of the plan, and let the store expire them',
+  );
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await lstat(path).then(
+    () => true,
+    error => {
+      if (errorCode(error) === 'ENOENT') return false;
+      throw repositoryError(path, error);
+    },
+  );
+}
+
+/** Never through a link that somebody put in its place. */
+async function isDestination(path: string): Promise<boolean> {
+  const isDirectory = (await lstat(path)).isDirectory();
+  return isDirectory && (await realpath(path)) === join(await realpath(dirname(path)), basename(path));
 }
 
 /** Rejects unless a restore may write there: `vmrestore` deletes whatever the backup does not have. */

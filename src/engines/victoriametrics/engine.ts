@@ -1,9 +1,10 @@
 /** VictoriaMetrics, single node, as a run sees it: a snapshot of the run's own, copied by vmbackup or kept there. */
+import { repositoryPathOf } from '../../domain/repository-config.ts';
 import type { Engine } from '../engine.ts';
 import { permanent } from '../failures.ts';
 import { backupStep } from './backup.ts';
 import { checkAll, versionOf } from './check.ts';
-import { discardDestination, openRepository, proveMarked } from './destination.ts';
+import { discardDestination, notRemovable, openRepository, proveMarked, removeDestination } from './destination.ts';
 import { commands, stopSignal } from './facts.ts';
 import { restoreStep, takeTarget } from './restore.ts';
 import { configOf } from './scope.ts';
@@ -49,5 +50,16 @@ export const victoriaMetricsEngine: Engine = {
     return slot === 'open' ? [`the destination of ${id}: nobody knows whether it was committed`] : [];
   },
   check: checkAll,
+  checkPlan: ({ retention, repository }, config) => {
+    const known = typeof repository === 'string' ? config.repositories[repository] : undefined;
+    if (retention && known?.type === 'vmbackup' && repositoryPathOf(known) === undefined) throw notRemovable(known.url);
+  },
+  prune: async (scope, backups, signal) => {
+    for (const { manifest } of backups) {
+      signal.throwIfAborted();
+      await removeDestination(scope, manifest);
+    }
+    return { bytesFreed: null };
+  },
   snapshots,
 };

@@ -13,6 +13,8 @@ export interface MemoryRecordStoreOptions {
 
 export class MemoryRecordStore implements RecordStore {
   readonly #logs = new Map<string, StoredRecord[]>();
+  /** The history of what was forgotten. */
+  readonly #pasts = new Map<string, StoredRecord[]>();
   readonly #watchers = new Set<(stored: StoredRecord) => void>();
   readonly #historyMax: number;
   #revision = 0;
@@ -44,6 +46,18 @@ export class MemoryRecordStore implements RecordStore {
     return { outcome: 'effective', revision: stored.revision };
   }
 
+  async forget({ record, revision }: StoredRecord): Promise<boolean> {
+    const key = keyOf(record);
+    if (this.#logs.get(key)?.at(-1)?.revision !== revision) return false;
+    this.#pasts.set(key, [...(this.#pasts.get(key) ?? []), ...(this.#logs.get(key) ?? [])].slice(-this.#historyMax));
+    return this.#logs.delete(key);
+  }
+
+  async isForgotten(kind: string, id: string): Promise<boolean> {
+    const key = keyOf({ kind, id });
+    return this.#pasts.has(key) && !this.#logs.has(key);
+  }
+
   async read(kind: string, id: string): Promise<StoredRecord | undefined> {
     return this.#logs.get(keyOf({ kind, id }))?.at(-1);
   }
@@ -54,8 +68,8 @@ export class MemoryRecordStore implements RecordStore {
 
   async history(kind: string, id: string, options: { limit?: number; before?: number } = {}): Promise<StoredRecord[]> {
     const { limit = 50, before = Number.MAX_SAFE_INTEGER } = options;
-    const log = this.#logs.get(keyOf({ kind, id })) ?? [];
-    return log
+    const key = keyOf({ kind, id });
+    return [...(this.#pasts.get(key) ?? []), ...(this.#logs.get(key) ?? [])]
       .filter(each => each.revision < before)
       .slice(-limit)
       .reverse();

@@ -40,7 +40,12 @@ export class TestRepository {
 
   /** Calls restic itself. */
   restic(...args: string[]): string {
-    const env = { PATH: process.env.PATH, RESTIC_REPOSITORY: this.path, RESTIC_PASSWORD_FILE: this.passwordFile };
+    const env = {
+      PATH: process.env.PATH,
+      TZ: 'UTC',
+      RESTIC_REPOSITORY: this.path,
+      RESTIC_PASSWORD_FILE: this.passwordFile,
+    };
     return execFileSync('restic', ['--no-cache', ...args], {
       env,
       encoding: 'utf8',

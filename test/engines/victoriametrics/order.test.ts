@@ -1,9 +1,13 @@
 /** How vmbackup is started: the store's keys by file or environment, and no more bytes than its share. */
+
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import type { AgentConfig } from '../../../src/domain/agent-config.ts';
+import type { Plan } from '../../../src/domain/plan.ts';
 import type { EngineScope } from '../../../src/engines/engine.ts';
+import { victoriaMetricsEngine } from '../../../src/engines/victoriametrics/engine.ts';
 import { orderOf } from '../../../src/engines/victoriametrics/order.ts';
 
 function scopeOf(engine: object, repository: object, limits: object = {}): EngineScope {
@@ -37,4 +41,14 @@ test('its rate is the least of the plan’s and its share of the agent’s', asy
   expect(await rate({}, {})).toBeUndefined();
   expect(await rate({ bytesPerSecond: '1MiB' }, { bytesPerSecond: 400 })).toBe('-maxBytesPerSecond=100');
   expect(await rate({ bytesPerSecond: '1KiB' }, { bytesPerSecond: 2 ** 20 })).toBe('-maxBytesPerSecond=1024');
+});
+
+test('a retention is refused where the backups lie in a store that they cannot be removed from', () => {
+  const plan = { retention: { keepLast: 1 }, repository: 'store' } as unknown as Plan;
+  const check = (url: string) =>
+    victoriaMetricsEngine.checkPlan?.(plan, {
+      repositories: { store: { type: 'vmbackup', url } },
+    } as unknown as AgentConfig);
+  expect(() => check('s3://bucket/vm')).toThrow('backups at s3://bucket/vm cannot be removed');
+  expect(() => check('fs:///backup/vm')).not.toThrow();
 });

@@ -2,6 +2,7 @@
 import { readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../../support/eventually.ts';
 import { MetricsWorld, nothing } from './metrics-world.ts';
 import { missingTools, restored, Victoria } from './victoria.ts';
 
@@ -85,6 +86,24 @@ describe.skipIf(missingTools().length > 0)('VictoriaMetrics', () => {
     expect(record).toMatchObject({ state: 'failed', context: { reason: 'source-missing' } });
     expect(metrics.stored()).not.toContain(record.id);
     expect(await victoria.snapshots()).toEqual([]);
+  });
+
+  test('a prune removes the destination that its retention lets go, and no other; what stays restores', async () => {
+    const { world } = metrics;
+    const others = metrics.stored();
+    await metrics.plan('kept', {}, { retention: { keepLast: 1 } });
+    const [older, newer] = [await world.backUp('kept'), await world.backUp('kept')];
+    const id = await eventually('its prune', async () => {
+      const { prunes } = (await world.ask('prune.list', { plan: 'kept' })) as unknown as { prunes: { id: string }[] };
+      return prunes[0]?.id;
+    });
+    expect(await world.ending(id, 'prune')).toMatchObject({
+      state: 'completed',
+      context: { message: `removed 1 backup: ${older.id}` },
+    });
+    expect(metrics.stored()).toEqual([...others, newer.id].sort());
+    expect(await metrics.restore(newer.id)).toMatchObject({ state: 'completed' });
+    expect(await metrics.left()).toEqual(nothing);
   });
 
   test('a verify finds a part that is cut and one that is gone, and a restore of it does not pass for whole', async () => {

@@ -9,6 +9,11 @@ import { MetricsWorld, nothing } from './metrics-world.ts';
 import { OddServer } from './odd-server.ts';
 import { missingTools } from './victoria.ts';
 
+interface Row {
+  id: string;
+  deletedAt: string | null;
+}
+
 describe.skipIf(missingTools().length > 0)('a snapshot run of VictoriaMetrics', () => {
   let metrics: MetricsWorld;
   let odd: OddServer;
@@ -69,6 +74,32 @@ describe.skipIf(missingTools().length > 0)('a snapshot run of VictoriaMetrics', 
     ]);
     expect(await metrics.left()).toEqual({ ...nothing, snapshots });
     expect(metrics.stored()).not.toContain(id);
+  });
+
+  test('the retention of its plan lets go what its rules do not keep, by the name of the run, and nothing of others', async () => {
+    const foreign = await metrics.victoria.createSnapshot();
+    await metrics.plan('kept', {}, { retention: { keepLast: 1 } });
+    const older = await ending(await start('kept'));
+    const newer = await ending(await start('kept'));
+    const prune = await eventually('its prune', async () => {
+      const { prunes } = (await metrics.world.ask('prune.list', { plan: 'kept' })) as unknown as { prunes: Row[] };
+      return prunes[0]?.id;
+    });
+    expect(await metrics.world.ending(prune, 'prune')).toMatchObject({
+      state: 'completed',
+      context: { message: `removed 1 snapshot: ${older.id}` },
+    });
+    const { position } = newer.context.result as { position: string };
+    expect((await metrics.victoria.snapshots()).sort()).toEqual([foreign, position].sort());
+    const listed = (await metrics.world.ask('snapshot.list', { plan: 'kept' })) as unknown as { snapshots: Row[] };
+    expect(listed.snapshots.map(row => [row.id, row.deletedAt !== null])).toEqual([
+      [newer.id, false],
+      [older.id, true],
+    ]);
+    expect(await metrics.world.ask('prune.start', { plan: 'kept', dryRun: true })).toMatchObject({
+      keep: [{ id: newer.id, reasons: ['snapshot: newest one', 'snapshot: last 1'] }],
+      remove: [],
+    });
   });
 
   test('it is listed by its own kind alone, and no restore takes it for a backup', async () => {
