@@ -26,6 +26,7 @@ import type { AgentParts } from './agent-parts.ts';
 import { type Cluster, joinCluster } from './cluster.ts';
 import { commandTable } from './command-table.ts';
 import { composeParts } from './compose-parts.ts';
+import { reportDrill } from './drill-report.ts';
 import { closingMs, drainGraceMs } from './grace.ts';
 import { OverdueWatch } from './overdue-watch.ts';
 import { speaks } from './responsibility.ts';
@@ -109,6 +110,7 @@ export class Agent {
     const now = () => this.#now();
     const hear: Observer = fact => {
       this.#overdue.hear(fact);
+      reportDrill(fact, this.parts.runtime, observe);
       observe(fact);
     };
     this.parts = composeParts({ config, version, cluster, clock: this.#clock, observe: hear, now });

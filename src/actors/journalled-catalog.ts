@@ -7,7 +7,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AnswerError } from '../core/answer-error.ts';
-import type { Catalog, CatalogEntry, SlotContent } from '../domain/catalog.ts';
+import type { Catalog, CatalogEntry, PlanDrilled, SlotContent } from '../domain/catalog.ts';
 import type { JournalFile } from '../runtime/journal-file.ts';
 import type { Link } from '../runtime/journalled-store.ts';
 
@@ -71,6 +71,10 @@ export class JournalledCatalog {
 
   async update(id: string, change: (entry: CatalogEntry) => CatalogEntry, signal: AbortSignal): Promise<void> {
     await this.#onceThere(() => this.#options.catalog.update(id, change), signal);
+  }
+
+  drilled(drill: PlanDrilled, signal: AbortSignal): Promise<void> {
+    return this.#onceThere(() => this.#options.catalog.drilled(drill), signal);
   }
 
   /** Ends the tries; what is late stays in the journal for the next incarnation. */

@@ -5,8 +5,8 @@ import type { MachineDefinition } from '../runtime/definition.ts';
 import type { AgentParts } from './agent-parts.ts';
 import { runEffectsOf } from './run-effects.ts';
 
-/** Drills and prunes are charted, and not offered yet. */
-export const offeredKinds = ['backup', 'restore', 'verify', 'snapshot'] as const satisfies readonly RunKind[];
+/** Prunes are charted, and not offered yet. */
+export const offeredKinds = ['backup', 'restore', 'verify', 'drill', 'snapshot'] as const satisfies readonly RunKind[];
 
 export type OfferedKind = (typeof offeredKinds)[number];
 

@@ -8,6 +8,7 @@ import { addBackup } from './commands/backup.ts';
 import { addCheck } from './commands/check.ts';
 import { addControl } from './commands/control.ts';
 import { addDiff } from './commands/diff.ts';
+import { addDrill } from './commands/drill.ts';
 import { addLocal } from './commands/local.ts';
 import { addMachines } from './commands/machines.ts';
 import { addPlan } from './commands/plan.ts';
@@ -34,6 +35,7 @@ const commands = [
   addSnapshot,
   addRestore,
   addVerify,
+  addDrill,
   addDiff,
   addControl,
   addPs,

@@ -126,6 +126,17 @@ export interface PlanOnTime extends Dated {
   since: string | null;
 }
 
+/** A drill is over; `ending` is its final state. */
+export interface DrillEnded extends OfActor {
+  fact: 'drill.ended';
+  plan: string;
+  /** The backup that it restored. */
+  backup: string;
+  ending: string;
+  reason: string | null;
+  message: string | null;
+}
+
 /** An engine was started without limits of the agent's file that nothing on its host could hold it to. */
 export interface EngineUnlimited extends OfActor {
   fact: 'engine.unlimited';
@@ -225,6 +236,7 @@ export type Fact =
   | PingFailed
   | PlanOverdue
   | PlanOnTime
+  | DrillEnded
   | NatsAway
   | NatsBack
   | JournalReplayed

@@ -18,9 +18,18 @@ export interface CatalogEntry {
   locked: boolean;
   deleting: boolean;
   verifiedAt: string | null;
+  /** When a drill last restored it and found it as it was backed up; null or absent where none did. */
+  lastVerifiedRestore?: string | null;
   window: { from: string; to: string } | null;
   /** What its commit slot names: the manifest's sha256, or what another engine calls the backup. */
   manifest: string;
+}
+
+/** The last drill of a plan that brought a backup back as it was; it outlives the backup. */
+export interface PlanDrilled {
+  plan: string;
+  backup: string;
+  at: string;
 }
 
 export interface Catalog {
@@ -33,4 +42,8 @@ export interface Catalog {
   add(entry: CatalogEntry): Promise<void>;
   /** Changes an entry by compare-and-set: `change` may be asked again with a newer one. Undefined where there is none. */
   update(id: string, change: (entry: CatalogEntry) => CatalogEntry): Promise<CatalogEntry | undefined>;
+  /** Notes a drill that succeeded; an older one than the plan has already changes nothing. */
+  drilled(drill: PlanDrilled): Promise<void>;
+  /** The last drill that succeeded of each plan that has one. */
+  drills(): Promise<PlanDrilled[]>;
 }

@@ -91,6 +91,11 @@ export interface Engine {
   prepare?: (scope: EngineScope, signal: AbortSignal) => Promise<void>;
   /** The process that does the run's task. */
   transfer: (scope: EngineScope) => EngineStep<TransferOutput>;
+  /**
+   * What a drill does once its restore has ended well: a process that holds what lies in its scratch (`restore.to`)
+   * against the backup. Absent where the restore itself does that.
+   */
+  compare?: (scope: EngineScope) => EngineStep<TransferOutput>;
   /** Proves that what a backup stored is whole; rejects with `proof-missing` or `data-corrupt`. */
   prove: (scope: EngineScope, signal: AbortSignal) => Work<void>;
   /** Releases what `prepare` made, whatever became of the run. Resolves with what had to be left, and why. */

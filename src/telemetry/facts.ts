@@ -122,6 +122,18 @@ export const facts: { [Name in FactName]: FactEntry<Name> } = {
     message: 'plan is overdue no more',
     fields: { plan: 'its name', since: 'when its last complete backup was made; null where it has none' },
   },
+  'drill.ended': {
+    level: 'info',
+    message: 'drill ended',
+    fields: {
+      ...actor,
+      plan: 'its plan',
+      backup: 'the backup that it restored',
+      ending: 'completed where the backup came back as it was backed up, or how else it ended',
+      reason: "why, from the wire's list of reasons; null where there is none",
+      message: 'in words, with the file and what is damaged; null where it went well',
+    },
+  },
   'engine.unlimited': {
     level: 'warn',
     message: 'engine runs without its limits',

@@ -204,6 +204,7 @@ describe('runs', () => {
           locked: false,
           deleting: false,
           verifiedAt: time,
+          lastVerifiedRestore: null,
           window: null,
         },
       ],
@@ -320,7 +321,14 @@ describe('agents and machines', () => {
 
   test('machine.list and machine.get answer the charts with their descriptions and version', async () => {
     const { machines } = (await ask('machine.list')) as { machines: { kind: string }[] };
-    expect(machines.map(({ kind }) => kind).sort()).toEqual(['agent', 'backup', 'restore', 'snapshot', 'verify']);
+    expect(machines.map(({ kind }) => kind).sort()).toEqual([
+      'agent',
+      'backup',
+      'drill',
+      'restore',
+      'snapshot',
+      'verify',
+    ]);
     const { machine, version } = (await ask('machine.get', { kind: 'backup' })) as {
       machine: { id: string; states: Record<string, { description: string }> };
       version: number;
@@ -333,7 +341,7 @@ describe('agents and machines', () => {
     const message = await wire.connection.request('$SRV.INFO.reeve', '', { timeout: 2_000 });
     const { endpoints } = message.json<{ endpoints: { subject: string }[] }>();
     const subjects = endpoints.map(({ subject }) => subject);
-    for (const noun of ['backup', 'restore', 'verify', 'snapshot'])
+    for (const noun of ['backup', 'restore', 'verify', 'drill', 'snapshot'])
       for (const verb of ['start', 'cancel', 'suspend', 'resume', 'get', 'list'])
         expect(subjects).toContain(`reeve.cmd.${noun}.${verb}`);
     for (const name of [

@@ -31,6 +31,8 @@ function setUp() {
     list: () => answer(() => [...entered.values()]),
     add: each => answer(() => void entered.set(each.id, each)),
     update: id => answer(() => entered.get(id)),
+    drilled: () => answer(() => undefined),
+    drills: () => answer(() => []),
   };
   const path = join(directory, 'catalog.ndjson');
   const open = () => {

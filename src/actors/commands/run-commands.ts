@@ -20,6 +20,7 @@ const listKeys = {
   backup: 'backups',
   restore: 'restores',
   verify: 'verifies',
+  drill: 'drills',
   snapshot: 'snapshots',
 } as const satisfies Record<OfferedKind, string>;
 
@@ -79,5 +80,5 @@ function rowOf(record: ActorRecord) {
 
 /** What the wire says of a restore point; the rest of its entry is the agents' own. */
 function restorePointOf({ manifest: _manifest, files: _files, ...shown }: CatalogEntry) {
-  return shown;
+  return { ...shown, lastVerifiedRestore: shown.lastVerifiedRestore ?? null };
 }

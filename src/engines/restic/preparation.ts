@@ -18,7 +18,8 @@ export async function prepare(scope: EngineScope, signal: AbortSignal): Promise<
   await resticVersion(scope, signal);
   if (scope.run.task === 'backup') await requireSource(planOf(scope).path);
   // A restore is in nobody's way; only after an attempt that was locked out is it worth a look at who did that.
-  if (scope.run.task === 'restore' && scope.run.attempt === 1) return;
+  const restores = scope.run.task === 'restore' || scope.run.task === 'drill';
+  if (restores && scope.run.attempt === 1) return;
   const locks = await locksOrMissing(scope, signal);
   if (locks !== 'no repository') await clearDead(scope, locks, signal);
   else if (scope.run.task === 'backup') await initialise(scope, signal);

@@ -1,0 +1,102 @@
+/** A drill restores a backup into a scratch of its own, holds it against what was backed up, and leaves nothing. */
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { makeOddTree } from '../engines/files/trees.ts';
+import { eventually } from '../support/eventually.ts';
+import { statesOf, World } from '../support/world.ts';
+
+let world: World;
+beforeEach(async () => {
+  world = await World.open();
+});
+afterEach(() => world?.close());
+
+const drill = async (input: object) => String((await world.ask('drill.start', input)).id);
+const scratches = () => {
+  const path = join(world.data, 'scratch');
+  return existsSync(path) ? readdirSync(path) : [];
+};
+const entryOf = async (id: string) => {
+  const { backups } = (await world.ask('catalog.list')) as unknown as { backups: Record<string, unknown>[] };
+  return backups.find(backup => backup.id === id);
+};
+
+/** Turns one bit of the largest pack. */
+function damage(): string {
+  const packs = readdirSync(join(world.repository, 'packs'), { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile())
+    .map(entry => join(entry.parentPath, entry.name));
+  const [pack = ''] = packs.sort((one, other) => statSync(other).size - statSync(one).size);
+  const bytes = readFileSync(pack);
+  const middle = Math.floor(bytes.length / 2);
+  bytes[middle] = (bytes[middle] ?? 0) ^ 1;
+  writeFileSync(pack, bytes);
+  return pack.split('/').at(-1) ?? '';
+}
+
+test('a backup that comes back as it was is marked so, its plan too, and nothing of the drill is left', async () => {
+  makeOddTree(world.source, 200_000);
+  const agent = await world.runAgent();
+  await world.plan('docs');
+  const backup = await world.backUp('docs');
+  expect(await entryOf(backup.id)).toMatchObject({ verifiedAt: null, lastVerifiedRestore: null });
+  const id = await drill({ plan: 'docs' });
+  const { files, bytes } = backup.context.result as { files: number; bytes: number };
+  const record = await world.ending(id, 'drill');
+  expect(record).toMatchObject({ state: 'completed', context: { kept: [], reason: null, result: { bytes } } });
+  expect((record.context.result as { files: number }).files).toBe(files);
+  expect(await agent.told('drill.ended')).toMatchObject({ id, plan: 'docs', backup: backup.id, ending: 'completed' });
+  const { verifiedAt, lastVerifiedRestore } = (await entryOf(backup.id)) ?? {};
+  expect(Date.parse(String(lastVerifiedRestore))).toBeGreaterThan(Date.parse(String(backup.at)));
+  expect(verifiedAt).toBe(lastVerifiedRestore);
+  expect(scratches()).toEqual([]);
+  expect(world.runDirectories()).toEqual([]);
+  expect((await world.ask('drill.list', { plan: 'docs' })).drills).toMatchObject([{ id, state: 'completed' }]);
+});
+
+test('a drill on a repository with one flipped bit fails, and names the file and the pack', async () => {
+  world.fill(1, 300_000, 'large');
+  world.fill(3, 2_000, 'small');
+  const agent = await world.runAgent();
+  await world.plan('docs');
+  const { id: backup } = await world.backUp('docs');
+  const pack = damage();
+  const id = await drill({ backup });
+  expect(await world.ending(id, 'drill')).toMatchObject({
+    state: 'failed',
+    reason: 'data-corrupt',
+    context: { attempt: 1, kept: [], message: expect.stringMatching(`large-0 .* chunk .* pack ${pack}`) },
+  });
+  expect(await agent.told('drill.ended')).toMatchObject({ ending: 'failed', reason: 'data-corrupt' });
+  expect(await entryOf(backup)).toMatchObject({ verifiedAt: null, lastVerifiedRestore: null });
+  expect(scratches()).toEqual([]);
+});
+
+test('a drill that is cancelled, or killed with its agent and its runner, leaves nothing, and the last one still completes', async () => {
+  world.fill(4, 30_000_000);
+  const agent = await world.runAgent();
+  await world.plan('docs');
+  await world.backUp('docs');
+  const cancelled = await drill({ plan: 'docs' });
+  await world.reached(cancelled, ({ state }) => state === 'transferring', 'drill');
+  await eventually('a file in the scratch', () =>
+    readdirSync(world.data, { recursive: true }).join().includes('fill-0'),
+  );
+  await world.ask('drill.cancel', { id: cancelled });
+  expect(await world.ending(cancelled, 'drill')).toMatchObject({ state: 'cancelled', context: { kept: [] } });
+  expect(scratches()).toEqual([]);
+
+  const killed = await drill({ plan: 'docs' });
+  await eventually('a file in the scratch', () =>
+    readdirSync(world.data, { recursive: true }).join().includes('fill-0'),
+  );
+  await agent.kill();
+  for (const { pid } of world.workers()) process.kill(pid, 'SIGKILL');
+  await world.runAgent();
+  const record = await world.ending(killed, 'drill');
+  expect(record).toMatchObject({ state: 'completed', context: { kept: [] } });
+  expect(statesOf(await world.history(killed, 'drill'))).not.toContain('failed');
+  expect(scratches()).toEqual([]);
+  expect(world.runDirectories()).toEqual([]);
+});
