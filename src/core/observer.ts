@@ -117,6 +117,8 @@ export interface PlanOverdue extends Dated {
   plan: string;
   since: string | null;
   why: string;
+  /** What of it is overdue: `backup`, `drill`, or both. */
+  of: readonly string[];
 }
 
 /** A plan that was told to be overdue is so no more. */

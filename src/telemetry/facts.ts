@@ -114,7 +114,8 @@ export const facts: { [Name in FactName]: FactEntry<Name> } = {
     fields: {
       plan: 'its name',
       since: 'when its last complete backup was made; null where it has none',
-      why: 'no complete backup within its maxAge, or five backups in a row that a drain cancelled',
+      why: 'no complete backup within its maxAge, no drill that succeeded within its drillEvery, or five backups in a row that a drain cancelled',
+      of: 'what of it is overdue: backup, drill, or both',
     },
   },
   'plan.on-time': {
