@@ -18,6 +18,7 @@ import { addRestore } from './commands/restore.ts';
 import { addSend } from './commands/send.ts';
 import { addShow } from './commands/show.ts';
 import { addSnapshot } from './commands/snapshot.ts';
+import { addStatus } from './commands/status.ts';
 import { addUp } from './commands/up.ts';
 import { addVerify } from './commands/verify.ts';
 import { addWatch } from './commands/watch.ts';
@@ -38,6 +39,7 @@ const commands = [
   addDrill,
   addDiff,
   addControl,
+  addStatus,
   addPs,
   addQueue,
   addShow,

@@ -1,5 +1,6 @@
 /** A plan that is overdue is told by its agent, once when it comes to be so and once when it is so no more. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { reeve } from '../cli/run-reeve.ts';
 import type { TestAgent } from '../support/agent.ts';
 import { World } from '../support/world.ts';
 
@@ -91,10 +92,17 @@ test('a plan whose backups no drill has brought back is told, until one has, and
   const why = 'no drill has brought a backup of it back yet, and its drillEvery is 1d';
   expect(await agent.told('plan.overdue')).toMatchObject({ plan: 'docs', since, why, of: ['drill'] });
   expect(await overdueNow('docs')).toEqual({ since, why, of: ['drill'] });
+  const status = () => reeve(['status'], { variables: { REEVE_NATS_URL: world.server.url } });
+  const told = {
+    status: 1,
+    stdout: expect.stringContaining(`REEVE WARNING - 1 drills overdue: docs (${why}) | plans=1`),
+  };
+  expect(await status()).toMatchObject(told);
   const drill = async () => await world.ending(String((await world.ask('drill.start', { plan: 'docs' })).id), 'drill');
   expect(await drill()).toMatchObject({ state: 'completed' });
   await agent.told('plan.on-time');
   expect(await overdueNow('docs')).toBeUndefined();
+  expect(await status()).toMatchObject({ status: 0, stdout: expect.stringContaining('REEVE OK - 1 plans on time') });
   await world.plan('docs', { objective: { drillEvery: '1s' } });
   await drill();
   const line = await agent.told('plan.overdue', ({ why: said }) => String(said).includes('older than its drillEvery'));
