@@ -31,6 +31,7 @@ import { closingMs, drainGraceMs } from './grace.ts';
 import { OverdueWatch } from './overdue-watch.ts';
 import { speaks } from './responsibility.ts';
 import { offeredKinds, runDefinitions } from './run-definitions.ts';
+import { Sweeper } from './sweeper.ts';
 import { WorkTree } from './work-tree.ts';
 
 export interface AgentOptions {
@@ -126,7 +127,7 @@ export class Agent {
       agent: config.name,
       definitions: runDefinitions(this.parts),
       beforeAdoption: record => this.#holdTurn(record.context as unknown as RunContext),
-      onOver: ({ id }) => void this.parts.engineRuns.stopLeft(id),
+      sweeper: new Sweeper(this.parts).asChild(),
       onEscalated: error => this.#escalated(error),
     });
     this.ended = new Promise(resolve => {

@@ -158,9 +158,13 @@ export class EngineRuns {
     return await this.#stopNow(id, order);
   }
 
-  /** Ends what an agent that is gone left of a run that is over, such as one that was given up for lost meanwhile. */
-  async stopLeft(id: string): Promise<void> {
-    if (lastToken(this.#directoryOf(id)) !== undefined) await this.stop(id, { graceMs: leftoverGraceMs });
+  /**
+   * Ends what an agent that is gone left of a run that is over, such as one that was given up for lost meanwhile; undefined
+   * where it never started anything.
+   */
+  async stopLeft(id: string): Promise<StopResult | undefined> {
+    if (lastToken(this.#directoryOf(id)) === undefined) return undefined;
+    return await this.stop(id, { graceMs: leftoverGraceMs });
   }
 
   async #stopNow(id: string, order: StopOrder): Promise<StopResult> {

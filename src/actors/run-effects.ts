@@ -126,17 +126,7 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
       return { found: 'gone', resumable, reason };
     }),
 
-    settleSlot: patientEffect<SlotOutput, RunEffectInput>(async ({ input, signal }) => {
-      const { run } = input;
-      const epoch = parts.runtime.find(run.task, run.id)?.record.owner?.epoch ?? 0;
-      const { slot } = engineOf(run.document);
-      if (slot === 'catalog') {
-        const wanted = { slot: 'void' as const, run: run.id, epoch, at: timeText(clock.now()) };
-        return await entered(run, await entries.settle(wanted, signal), parts);
-      }
-      const work = slot.void(await scopeOf(input, parts, signal), epoch);
-      return await entered(run, await done(work, 'void', input, parts, signal), parts);
-    }),
+    settleSlot: patientEffect<SlotOutput, RunEffectInput>(({ input, signal }) => voided(input, parts, signal)),
 
     cleanUp: effect<CleanUpOutput, RunEffectInput>(async ({ input, signal }) => {
       const { run } = input;
@@ -151,6 +141,25 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
   };
 }
 
+/** Voids the commit slot of a run, or finds what is there. */
+async function voided(input: RunEffectInput, parts: AgentParts, signal: AbortSignal): Promise<SlotOutput> {
+  const { run } = input;
+  const epoch = parts.runtime.find(run.task, run.id)?.record.owner?.epoch ?? 0;
+  const { slot } = engineOf(run.document);
+  if (slot === 'catalog') {
+    const wanted = { slot: 'void' as const, run: run.id, epoch, at: timeText(parts.clock.now()) };
+    return await entered(run, await parts.entries.settle(wanted, signal), parts);
+  }
+  const work = slot.void(await scopeOf(input, parts, signal), epoch);
+  return await entered(run, await done(work, 'void', input, parts, signal), parts);
+}
+
+/** A run as it is once its commit slot is decided, for whoever cleans up after it. */
+export async function settledRun(input: RunEffectInput, parts: AgentParts, signal: AbortSignal): Promise<RunContext> {
+  const { run } = input;
+  return run.slot === 'open' ? { ...run, slot: (await voided(input, parts, signal)).slot } : run;
+}
+
 /** Removes the scratch of a drill; resolves with why it had to be left, where it had. */
 async function scratchLeft({ id, pids }: RunContext, { config }: AgentParts): Promise<string[]> {
   const path = scratchOf(config, id);
@@ -162,7 +171,7 @@ async function scratchLeft({ id, pids }: RunContext, { config }: AgentParts): Pr
 }
 
 /** Releases what was prepared and removes what will never be committed; resolves with what had to be left, and why. */
-async function cleanedUp(input: RunEffectInput, parts: AgentParts, signal: AbortSignal): Promise<string[]> {
+export async function cleanedUp(input: RunEffectInput, parts: AgentParts, signal: AbortSignal): Promise<string[]> {
   const { run } = input;
   const engine = engineOf(run.document);
   const kept: string[] = [];

@@ -139,6 +139,22 @@ export interface DrillEnded extends OfActor {
   message: string | null;
 }
 
+/** The sweeper removed what a crash had left; `where` is a path, or a repository as plans name it. */
+export interface SweepRemoved extends Dated {
+  fact: 'sweep.removed';
+  what: string;
+  where: string;
+  why: string;
+}
+
+/** The sweeper left what it found, for nobody can tell whose it is, or it cannot be removed now. */
+export interface SweepLeft extends Dated {
+  fact: 'sweep.left';
+  what: string;
+  where: string;
+  why: string;
+}
+
 /** An engine was started without limits of the agent's file that nothing on its host could hold it to. */
 export interface EngineUnlimited extends OfActor {
   fact: 'engine.unlimited';
@@ -239,6 +255,8 @@ export type Fact =
   | PlanOverdue
   | PlanOnTime
   | DrillEnded
+  | SweepRemoved
+  | SweepLeft
   | NatsAway
   | NatsBack
   | JournalReplayed

@@ -102,6 +102,10 @@ export interface Engine {
   release?: (scope: EngineScope, signal: AbortSignal) => Promise<string[]>;
   /** Removes what a backup stored that will never be committed, and what was temporary; as `release`. */
   discard: (scope: EngineScope, signal: AbortSignal) => Work<string[]>;
+  /** The ids of runs that have something in the repository beside a backup that is committed, live ones among them. */
+  traces?: (scope: EngineScope) => Promise<string[]>;
+  /** Removes from the repository what it can prove to be dead by itself, and resolves with what that was, in words. */
+  tidy?: (scope: EngineScope, signal: AbortSignal) => Promise<string[]>;
   /** Looks before the night whether a run could work: the tool, the login, the source, the repository, room. */
   check: (scope: EngineScope, signal: AbortSignal) => Promise<Check[]>;
   /**

@@ -135,6 +135,24 @@ export const facts: { [Name in FactName]: FactEntry<Name> } = {
       message: 'in words, with the file and what is damaged; null where it went well',
     },
   },
+  'sweep.removed': {
+    level: 'info',
+    message: 'removed what a crash had left',
+    fields: {
+      what: 'what it was',
+      where: 'a path, or a repository as plans name it',
+      why: 'the proof that nobody needs it',
+    },
+  },
+  'sweep.left': {
+    level: 'warn',
+    message: 'left what may be needed, or cannot be removed',
+    fields: {
+      what: 'what it is',
+      where: 'a path, or a repository as plans name it',
+      why: 'why it is left, and what to do',
+    },
+  },
   'engine.unlimited': {
     level: 'warn',
     message: 'engine runs without its limits',

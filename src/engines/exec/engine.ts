@@ -11,7 +11,7 @@ import { jobStep, processBeside } from '../job-step.ts';
 import { takeRestoreDirectory } from '../restore-directory.ts';
 import { countTree } from '../tree.ts';
 import { verdictOf } from '../verdict.ts';
-import { type BackupPlace, makePlanDirectory, placeOf } from './backup-place.ts';
+import { type BackupPlace, makePlanDirectory, placeOf, undecidedIn } from './backup-place.ts';
 import { checkExec } from './check.ts';
 import { type Definition, definitionOf, execOf, filled } from './definition.ts';
 import type { Job, JobOf, Results } from './job.ts';
@@ -54,6 +54,10 @@ export const execEngine: Engine = {
     const left = await Promise.all([output, listing].map(path => lstat(path).catch(() => undefined)));
     if (left.every(stats => stats === undefined)) return [];
     return execStep(scope, { task: 'discard', ...backupOf(scope) }, kept => kept);
+  },
+  traces: async ({ repository }) => {
+    if (repository.type !== 'directory') return [];
+    return await atRepository(repository.path, () => undecidedIn(repository.path));
   },
   check: checkExec,
 };

@@ -2,7 +2,8 @@
 import { access } from 'node:fs/promises';
 import type { FilesEngineConfig } from '../../domain/engine-config.ts';
 import type { RunResult, TransferOutput } from '../../domain/run.ts';
-import { runDirectory } from '../../repository/repository.ts';
+import { openRepository, runDirectory } from '../../repository/repository.ts';
+import { removeOwnDrafts, tracesIn } from '../../repository/traces.ts';
 import type { Engine, EngineScope, EngineStep } from '../engine.ts';
 import { permanent } from '../failures.ts';
 import { jobStep } from '../job-step.ts';
@@ -46,6 +47,11 @@ export const filesEngine: Engine = {
     throw permanent('proof-missing', message, 'look at its log; the next run starts anew');
   },
   discard,
+  traces: async scope => await tracesIn(await openRepository(pathOf(scope))),
+  tidy: async scope => {
+    const drafts = await removeOwnDrafts(await openRepository(pathOf(scope)));
+    return drafts.map(name => `draft ${name}`);
+  },
   check: checkFiles,
   prune: (scope, doomed) => {
     const backups = doomed.map(({ id }) => id);

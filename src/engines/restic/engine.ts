@@ -24,6 +24,7 @@ export const resticEngine: Engine = {
   prove,
   release,
   discard,
+  tidy: clearLeftovers,
   check: checkAll,
 };
 
