@@ -57,7 +57,7 @@ export async function removeScratch(config: OfAgent, id: string): Promise<boolea
     await rm(path, { recursive: true, force: true });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
-    await openAll(path);
+    await openAll(Buffer.from(path));
     await rm(path, { recursive: true, force: true });
   }
   return true;
@@ -74,9 +74,10 @@ export function scratchOf({ data }: OfAgent, id: string): string {
   return join(data, 'scratch', id);
 }
 
-/** Lets its owner into every directory of a tree. */
-async function openAll(directory: string): Promise<void> {
+/** Lets its owner into every directory of a tree. Names are bytes. */
+async function openAll(directory: Buffer): Promise<void> {
   await chmod(directory, 0o700);
-  const entries = await readdir(directory, { withFileTypes: true });
-  for (const entry of entries) if (entry.isDirectory()) await openAll(join(directory, entry.name));
+  const entries = await readdir(directory, { withFileTypes: true, encoding: 'buffer' });
+  for (const entry of entries)
+    if (entry.isDirectory()) await openAll(Buffer.concat([directory, Buffer.from('/'), entry.name]));
 }

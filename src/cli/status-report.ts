@@ -52,7 +52,7 @@ const unwell = ['failed', 'timed-out', 'lost'];
 export function statusReport(asked: Asked): StatusReport {
   const problems = [
     ...asked.plans.flatMap(overdueOf),
-    ...asked.agents.flatMap(agent => awayOf(agent, asked)),
+    ...[...asked.agents, ...goneFrom(asked)].flatMap(agent => awayOf(agent, asked)),
     ...asked.blocked.map(blockedOf),
     ...[...asked.runs].flatMap(([kind, runs]) => failedOf(kind, runs, asked.plans)),
   ];
@@ -128,13 +128,21 @@ function overdueOf({ name, overdue }: Row): Problem[] {
   ];
 }
 
+/** Agents that plans name and that gave their lease back, as one that was shut down does, or never were. */
+function goneFrom({ plans, agents }: Asked): Row[] {
+  const named = plans.flatMap(({ placement }) => (isObject(placement) ? [textOf(placement.agent)] : []));
+  const known = new Set(agents.map(({ name }) => name));
+  return [...new Set(named)].filter(name => name !== '' && !known.has(name)).map(name => ({ name, mode: 'away' }));
+}
+
 /** An agent that is away matters where something is left that only it can do. */
 function awayOf({ name, mode, lastSeen }: Row, { plans, owned }: Asked): Problem[] {
   if (mode !== 'away') return [];
   const placed = plans.filter(({ placement }) => isObject(placement) && placement.agent === name).length;
   const actors = owned.get(textOf(name)) ?? 0;
   if (placed + actors === 0) return [];
-  const why = `last seen ${textOf(lastSeen)}, has ${placed} plans and ${actors} actors`;
+  const seen = lastSeen === undefined ? 'has no lease' : `last seen ${textOf(lastSeen)}`;
+  const why = `${seen}, has ${placed} plans and ${actors} actors`;
   return [{ level: 'WARNING', count: 'agents_away', name: textOf(name), why }];
 }
 

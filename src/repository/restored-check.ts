@@ -132,8 +132,8 @@ class RestoredCheck {
       ) ??
       differs('time', microsecondsOf(stats.mtimeNs), entry.mtimeUs) ??
       (entry.type === 'file' ? differs('size', Number(stats.size), entry.size) : undefined);
-    if (process.getuid?.() !== 0)
-      chmodSync(path, Number(stats.mode & 0o777n) | (entry.type === 'file' ? 0o600 : 0o700));
+    const needed = entry.type === 'file' ? 0o600n : 0o700n;
+    if ((stats.mode & needed) !== needed) chmodSync(path, Number((stats.mode & 0o777n) | needed));
     if (entry.type === 'file') this.#begin(entry, path, stats, why !== undefined);
     return why;
   }

@@ -1,9 +1,10 @@
 /** A drill restores a backup into a scratch of its own, holds it against what was backed up, and leaves nothing. */
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { makeOddTree } from '../engines/files/trees.ts';
 import { eventually } from '../support/eventually.ts';
+import { withoutPowers } from '../support/without-powers.ts';
 import { statesOf, World } from '../support/world.ts';
 
 let world: World;
@@ -53,6 +54,23 @@ test('a backup that comes back as it was is marked so, its plan too, and nothing
   expect(scratches()).toEqual([]);
   expect(world.runDirectories()).toEqual([]);
   expect((await world.ask('drill.list', { plan: 'docs' })).drills).toMatchObject([{ id, state: 'completed' }]);
+});
+
+test('directories that keep their own owner out come back, are looked into, and are removed', async ({ skip }) => {
+  const under = withoutPowers();
+  if (typeof under === 'string') return skip(under);
+  const closed = join(world.source, 'closed');
+  mkdirSync(join(closed, 'below'), { recursive: true });
+  writeFileSync(join(closed, 'below', 'file'), 'x', { mode: 0o400 });
+  for (const path of [join(closed, 'below'), closed]) chmodSync(path, 0o500);
+  await world.runAgent({ under });
+  await world.plan('docs');
+  await world.backUp('docs');
+  expect(await world.ending(await drill({ plan: 'docs' }), 'drill')).toMatchObject({
+    state: 'completed',
+    context: { kept: [], result: { files: 1 } },
+  });
+  expect(scratches()).toEqual([]);
 });
 
 test('a drill on a repository with one flipped bit fails, and names the file and the pack', async () => {

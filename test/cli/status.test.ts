@@ -108,21 +108,23 @@ test('is WARNING for an agent that is away and owns a plan or an actor, for a bl
     row('b-5', 'mail', 'cancelled', 5),
   ];
   cluster.drills = [row('d-1', 'mail', 'timed-out', 1, 'deadline-run')];
+  cluster.plans.push(plan('left', { placement: { agent: 'nas-3' } }));
   const { exit, words, performance } = await status();
   expect(exit).toBe(1);
   expect(words).toBe(
     [
-      `REEVE WARNING - 1 agents away: nas-2 (last seen ${time(3)}, has 1 plans and 1 actors)`,
+      `REEVE WARNING - 2 agents away: nas-2 (last seen ${time(3)}, has 1 plans and 1 actors), nas-3 (has no lease, has 1 plans and 0 actors)`,
       `1 schedules blocked: nightly--docs (since ${time(5)})`,
       '2 failed since they last went well: backup/b-4 (failed, repository-full), drill/d-1 (timed-out, deadline-run)',
     ].join('; '),
   );
-  expect(performance).toContain('agents_away=1;0;;0 schedules_blocked=1;0;;0 failed=2;0;;0');
+  expect(performance).toContain('agents_away=2;0;;0 schedules_blocked=1;0;;0 failed=2;0;;0');
   const { stdout } = await run(['-o', 'json', 'status']);
   expect(JSON.parse(stdout)).toMatchObject({
-    ...{ ok: true, status: 'WARNING', exit: 1, counts: { plans: 2, failed: 2, agents_away: 1 } },
+    ...{ ok: true, status: 'WARNING', exit: 1, counts: { plans: 3, failed: 2, agents_away: 2 } },
     problems: [
       { name: 'nas-2' },
+      { name: 'nas-3' },
       { name: 'nightly--docs' },
       { name: 'backup/b-4', level: 'WARNING' },
       { name: 'drill/d-1' },

@@ -6,7 +6,6 @@ import {
   lutimesSync,
   mkdirSync,
   readFileSync,
-  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -14,22 +13,27 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { microsecondsOf, utimeOf } from '../../src/repository/file-times.ts';
 import { backUpAndCommit, scratch } from '../engines/files/engine-process.ts';
 import { doHere } from '../engines/files/in-process.ts';
 import { makeOddTree } from '../engines/files/trees.ts';
 
-let [repository, to] = ['', ''];
-beforeEach(async () => {
-  const directory = scratch(onTestFinished);
+let [directory, repository, to] = ['', '', ''];
+let restores = 0;
+beforeAll(async () => {
+  directory = scratch(clean => afterAll(clean));
   const source = join(directory, 'source');
-  [repository, to] = [join(directory, 'repository'), join(directory, 'restored')];
+  repository = join(directory, 'repository');
   mkdirSync(source);
   makeOddTree(source, 300_000);
   writeFileSync(join(source, 'victim'), 'as it was backed up');
   symlinkSync('victim', join(source, 'leads'));
   await backUpAndCommit(directory, 'p-1', source, repository);
+});
+beforeEach(async () => {
+  restores += 1;
+  to = join(directory, `restored-${restores}`);
   await doHere({ task: 'restore', repository, backup: 'p-1', to, include: [] });
 });
 
@@ -81,7 +85,7 @@ const changes: [what: string, change: () => void, path: string, why: string | Re
     'a directory in the place of a file',
     () =>
       keepingTimes(['.'], () => {
-        renameSync(victim(), join(to, '..', 'away'));
+        rmSync(victim());
         mkdirSync(victim());
       }),
     'victim',
