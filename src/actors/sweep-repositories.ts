@@ -9,10 +9,11 @@ import { FailureError } from '../core/failure.ts';
 import type { Plan } from '../domain/plan.ts';
 import { policyOf } from '../domain/policy.ts';
 import type { RunContext } from '../domain/run.ts';
+import type { EngineScope } from '../engines/engine.ts';
 import { engineOf } from '../engines/engines.ts';
+import { RunDirectory } from '../runner/run-directory.ts';
 import type { AgentParts } from './agent-parts.ts';
-import { scopeOf } from './engine-scope.ts';
-import { repositoryName } from './places.ts';
+import { repositoryName, repositoryOf } from './places.ts';
 import { ownOf } from './responsibility.ts';
 import { fateOf } from './run-fate.ts';
 import { type Sweep, swept } from './sweep-runs.ts';
@@ -35,18 +36,15 @@ export async function sweepRepositories(parts: AgentParts, sweep: Sweep): Promis
 async function sweepRepository(plan: Plan, parts: AgentParts, sweep: Sweep): Promise<void> {
   const { traces, tidy } = engineOf(plan);
   if (!traces && !tidy) return;
-  const id = `sweep--${plan.name}`;
   const where = `repository ${repositoryName(plan)}`;
   try {
-    const scope = await scopeOf({ key: `${id}:${randomUUID()}`, run: noRun(id, plan, parts) }, parts, sweep.signal);
+    const scope = lookingScope(plan, parts);
     for (const what of (await tidy?.(scope, sweep.signal)) ?? []) sweep.removed(what, where, 'whose it was is dead');
     for (const run of (await traces?.(scope)) ?? []) await sweepTrace(run, where, parts, sweep);
   } catch (error) {
     // One that is away, or not made yet, is told by whoever has to use it.
     const isExpected = error instanceof FailureError || (error instanceof AnswerError && error.code !== 'unavailable');
     if (!isExpected) throw error;
-  } finally {
-    await parts.engineRuns.forget(id);
   }
 }
 
@@ -62,10 +60,19 @@ async function sweepTrace(id: string, where: string, parts: AgentParts, sweep: S
   if (await swept({ ...run, slot: open }, where, parts, sweep)) sweep.removed(`leftover of ${id}`, where, why);
 }
 
-/** A run that is never started: what an engine is told of. Its id cannot be a run's, for a plan's name has no `--`. */
-function noRun(id: string, plan: Plan, { config, clock }: AgentParts): RunContext {
+/** A run that is never started, and whose directory is not made: its id cannot be a run's, for no plan's name has `--`. */
+function lookingScope(plan: Plan, { config, clock }: AgentParts): EngineScope {
+  const id = `sweep--${plan.name}`;
   const base = { id, task: 'backup' as const, agent: config.name, document: plan, policy: policyOf(plan) };
-  return contextOf({ ...base, planRevision: 0, restore: null, at: clock.now() });
+  return {
+    run: contextOf({ ...base, planRevision: 0, restore: null, at: clock.now() }),
+    key: `${id}:${randomUUID()}`,
+    repository: repositoryOf(plan, config),
+    config,
+    directory: new RunDirectory(config.data, id),
+    backup: () => Promise.reject(new Error(`${id} works on no backup`)),
+    previous: async () => null,
+  };
 }
 
 async function orAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {

@@ -62,9 +62,10 @@ async function sweepUnknown(id: string, parts: AgentParts, sweep: Sweep): Promis
   const pids = pidsOfRun(config.data, id);
   if (pids.length > 0)
     return left(`it has processes: ${pids.join(', ')}; end it with: reeve local cancel ${id} --data ${config.data}`);
-  if (isTrial(id)) {
+  // No run's: a plan's name has no `--`.
+  if (id.startsWith('check--')) {
     await parts.engineRuns.forget(id);
-    return sweep.removed('run directory', path, 'the look that it was for was cut short');
+    return sweep.removed('run directory', path, 'the check that it was for was cut short');
   }
   const plan = await planOfRun(id, parts);
   if (!plan || engineOf(plan).release || engineOf(plan).slot === 'catalog')
@@ -85,11 +86,6 @@ export async function swept(run: RunContext, where: string, parts: AgentParts, s
   for (const why of kept) sweep.left('leftover of a run', where, why);
   if (kept.length === 0) await parts.engineRuns.forget(run.id);
   return kept.length === 0;
-}
-
-/** The directory of a check or a sweep: no run has it, for a plan's name has no `--`. */
-export function isTrial(id: string): boolean {
-  return id.startsWith('check--') || id.startsWith('sweep--');
 }
 
 /** Why something is left for another time; what is nobody's fault but ours, or the end of the sweep, is thrown on. */
