@@ -1,5 +1,5 @@
 /** What a crash left is found at the agent's next start and removed, and told; what is another's, or lives, stays. */
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readSlot } from '../../src/repository/commit-slot.ts';
@@ -72,8 +72,7 @@ test('the same of a run whose record was lost, and of a writer whose directory i
   await world.stoppedEngine();
   await killAll(second);
   await giveUp(world, other);
-  const { rm } = await import('node:fs/promises');
-  await rm(join(world.data, 'runs', other), { recursive: true });
+  rmSync(join(world.data, 'runs', other), { recursive: true });
   const third = await world.runAgent();
   const where = `repository ${world.repository}`;
   expect(await third.told('sweep.removed')).toMatchObject({
@@ -141,7 +140,6 @@ test('a live run, another Reeve in the repository and what nobody can tell are n
 test('a scratch of a drill that was given up goes, with the processes that are at it', async () => {
   const agent = await world.runAgent();
   await world.plan('docs');
-  await world.backUp('docs');
   world.fill(3, 40_000_000, 'large');
   await world.backUp('docs');
   const id = String((await world.ask('drill.start', { plan: 'docs' })).id);
