@@ -6,6 +6,7 @@
 import { hash } from 'node:crypto';
 import { type BigIntStats, chmodSync, closeSync, constants, lstatSync, openSync, readlinkSync } from 'node:fs';
 import { opendir } from 'node:fs/promises';
+import { failpoint } from '../core/failpoint.ts';
 import { type BytePath, bytePathOf, bytePathOfText, printablePath, under } from './byte-path.ts';
 import { chunkSizes, isZero } from './chunker.ts';
 import { microsecondsOf } from './file-times.ts';
@@ -46,6 +47,7 @@ const readBytes = 1024 * 1024;
 export async function checkRestored(options: RestoredCheckOptions): Promise<RestoredResult> {
   const { repository, manifest, to, signal, onProgress } = options;
   const check = new RestoredCheck(to);
+  failpoint('restored.check-begun');
   let lines = 0;
   for await (const line of readManifest(repository, manifest, signal)) {
     signal.throwIfAborted();

@@ -118,3 +118,29 @@ test('a drill that is cancelled, or killed with its agent and its runner, leaves
   expect(scratches()).toEqual([]);
   expect(world.runDirectories()).toEqual([]);
 });
+
+test('an agent that is back follows the comparison that it left, and restores nothing again; another attempt begins anew', async () => {
+  world.fill(2, 50_000);
+  const env = { REEVE_FAILPOINTS: 'restored.check-begun=stop@1' };
+  const agent = await world.runAgent({ env });
+  await world.plan('docs', { retry: { attempts: 2, backoff: '50ms..50ms' } });
+  await world.backUp('docs');
+  const id = await drill({ plan: 'docs' });
+  const { pid } = await world.stoppedEngine();
+  const tree = join(world.data, 'scratch', id, 'tree');
+  const restoredAt = statSync(tree).ctimeMs;
+  await agent.kill();
+  const next = await world.runAgent({ env });
+  await next.told('engine.reattached', ({ found }) => found === 'alive');
+  expect((await world.stoppedEngine()).pid).toBe(pid);
+  expect(statSync(tree).ctimeMs).toBe(restoredAt);
+  process.kill(pid, 'SIGKILL');
+  const again = await eventually('the next attempt at its comparison', async () => {
+    const stopped = await world.stoppedEngine();
+    return stopped.pid !== pid && stopped;
+  });
+  expect(statSync(tree).ctimeMs).toBeGreaterThan(restoredAt);
+  process.kill(again.pid, 'SIGCONT');
+  expect(await world.ending(id, 'drill')).toMatchObject({ state: 'completed', context: { attempt: 2, kept: [] } });
+  expect(scratches()).toEqual([]);
+});
