@@ -26,12 +26,14 @@ import type { AgentParts } from './agent-parts.ts';
 import { type Cluster, joinCluster } from './cluster.ts';
 import { commandTable } from './command-table.ts';
 import { composeParts } from './compose-parts.ts';
+import { reportDrill } from './drill-report.ts';
 import { closingMs, drainGraceMs } from './grace.ts';
 import { OverdueWatch } from './overdue-watch.ts';
 import { RecordSweeper } from './record-sweeper.ts';
 import { speaks } from './responsibility.ts';
 import { RetentionWatch } from './retention-watch.ts';
 import { offeredKinds, runDefinitions } from './run-definitions.ts';
+import { Sweeper } from './sweeper.ts';
 import { WorkTree } from './work-tree.ts';
 
 export interface AgentOptions {
@@ -114,6 +116,7 @@ export class Agent {
     const hear: Observer = fact => {
       this.#overdue.hear(fact);
       this.#retention.hear(fact);
+      reportDrill(fact, this.parts.runtime, observe);
       observe(fact);
     };
     this.parts = composeParts({ config, version, cluster, clock: this.#clock, observe: hear, now });
@@ -131,7 +134,7 @@ export class Agent {
       agent: config.name,
       definitions: runDefinitions(this.parts),
       beforeAdoption: record => this.#holdTurn(record.context as unknown as RunContext),
-      onOver: ({ id }) => void this.parts.engineRuns.stopLeft(id),
+      sweeper: new Sweeper(this.parts).asChild(),
       onEscalated: error => this.#escalated(error),
     });
     this.ended = new Promise(resolve => {

@@ -161,12 +161,12 @@ export class EngineRuns {
   }
 
   /**
-   * Ends what an agent that is gone left of a run that is over, such as one that was given up for lost meanwhile. False
-   * where something of it cannot be ended.
+   * Ends what an agent that is gone left of a run that is over, such as one that was given up for lost meanwhile; undefined
+   * where it never started anything.
    */
-  async stopLeft(id: string): Promise<boolean> {
-    if (lastToken(this.#directoryOf(id)) === undefined) return true;
-    return (await this.stop(id, { graceMs: leftoverGraceMs })).gone;
+  async stopLeft(id: string): Promise<StopResult | undefined> {
+    if (lastToken(this.#directoryOf(id)) === undefined) return undefined;
+    return await this.stop(id, { graceMs: leftoverGraceMs });
   }
 
   async #stopNow(id: string, order: StopOrder): Promise<StopResult> {

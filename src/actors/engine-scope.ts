@@ -4,6 +4,7 @@ import type { EngineScope } from '../engines/engine.ts';
 import { permanent } from '../engines/failures.ts';
 import type { AgentParts } from './agent-parts.ts';
 import { repositoryOf } from './places.ts';
+import { withScratch } from './scratch.ts';
 
 /** The run's directory is there once this resolves; what NATS has to say is asked for where it is needed. */
 export async function scopeOf(
@@ -13,7 +14,7 @@ export async function scopeOf(
 ): Promise<EngineScope> {
   const { config, engineRuns, entries } = parts;
   return {
-    run,
+    run: withScratch(run, config),
     key,
     repository: repositoryOf(run.document, config),
     config,

@@ -7,7 +7,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AnswerError } from '../core/answer-error.ts';
-import type { Catalog, CatalogEntry, EntryChange, SlotContent } from '../domain/catalog.ts';
+import type { Catalog, CatalogEntry, EntryChange, PlanDrilled, SlotContent } from '../domain/catalog.ts';
 import type { JournalFile } from '../runtime/journal-file.ts';
 import type { Link } from '../runtime/journalled-store.ts';
 
@@ -76,6 +76,10 @@ export class JournalledCatalog {
 
   update(id: string, change: EntryChange, signal: AbortSignal): Promise<CatalogEntry | undefined> {
     return this.#onceThere(() => this.#options.catalog.update(id, change), signal);
+  }
+
+  drilled(drill: PlanDrilled, signal: AbortSignal): Promise<void> {
+    return this.#onceThere(() => this.#options.catalog.drilled(drill), signal);
   }
 
   /** Ends the tries; what is late stays in the journal for the next incarnation. */

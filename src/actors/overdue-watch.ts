@@ -6,12 +6,12 @@
  *    Likewise its newest complete backup, at first and when it is another; and that a plan is this agent's no more.
  * 2. One timer for all plans. It rings after a minute, or sooner, when a plan comes to its age.
  * 3. The stores are read whole only where a plan is new here or seems overdue: of a backup that ends here its own record
- *    and entry are read.
+ *    and entry are read, after a drill the drills.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AnswerError } from '../core/answer-error.ts';
 import type { Fact } from '../core/observer.ts';
-import type { CatalogEntry } from '../domain/catalog.ts';
+import type { CatalogEntry, PlanDrilled } from '../domain/catalog.ts';
 import {
   type BackupsOfPlan,
   dueAtMs,
@@ -40,8 +40,10 @@ export class OverdueWatch {
   readonly #newest = new Map<string, string | null>();
   #last = new Map<string, EndedRun[]>();
   #completed = new Map<string, string>();
+  #drilled = new Map<string, string>();
   /** Backups that ended since the last look. */
   #ended: string[] = [];
+  #hasDrilled = false;
   /** Nothing was read yet, or not all that had to be. */
   #isBlind = true;
   #state: 'new' | 'open' | 'closed' = 'new';
@@ -59,10 +61,12 @@ export class OverdueWatch {
     this.#lookIn(0);
   }
 
-  /** To be called with each fact: a backup that ends may change what is so. */
+  /** To be called with each fact: a backup or a drill that ends may change what is so. */
   hear(fact: Fact): void {
-    if (fact.fact !== 'actor.transition' || fact.kind !== 'backup' || !fact.final) return;
-    this.#ended.push(fact.id);
+    if (fact.fact !== 'actor.transition' || !fact.final) return;
+    if (fact.kind === 'backup') this.#ended.push(fact.id);
+    else if (fact.kind === 'drill') this.#hasDrilled = true;
+    else return;
     this.#lookIn(0);
   }
 
@@ -73,7 +77,7 @@ export class OverdueWatch {
     clearTimeout(this.#timer);
     const lastLook = async () => {
       await this.#looking;
-      if (wasOpen && this.#ended.length > 0) await this.#look();
+      if (wasOpen && this.#isToLook()) await this.#look();
     };
     await Promise.race([lastLook(), sleep(withinMs, undefined, { ref: false })]);
   }
@@ -106,22 +110,42 @@ export class OverdueWatch {
     this.#tellGone(own);
     const isNew = own.some(({ name }) => !this.#told.has(name));
     const ended = this.#ended.splice(0);
+    const hasDrilled = this.#hasDrilled;
+    this.#hasDrilled = false;
     if (isNew || this.#isBlind) await this.#learnAll();
     else for (const id of ended) await this.#learn(id);
+    if (hasDrilled) await this.#learnDrills();
     const told = this.#told;
     this.#told = new Map(own.map(({ name }) => [name, told.get(name) ?? null]));
-    const seemsOld = own.some(plan => dueAtMs(plan, this.#completed.get(plan.name) ?? null) < clock.now());
-    if (seemsOld) this.#completed = newestComplete(await this.#parts.catalog.list());
+    const seemsOld = own.some(plan => dueAtMs(plan, this.#of(plan.name)) < clock.now());
+    if (seemsOld) await this.#learnCatalog();
     for (const plan of own) this.#tell(plan);
-    return this.#ended.length > 0 ? 0 : untilNext(own, this.#completed, clock.now());
+    const moments = own.map(plan => dueAtMs(plan, this.#of(plan.name)));
+    return this.#isToLook() ? 0 : untilNext(moments, clock.now());
+  }
+
+  #isToLook(): boolean {
+    return this.#ended.length > 0 || this.#hasDrilled;
+  }
+
+  #of(plan: string): BackupsOfPlan {
+    return backupsOf(plan, { completed: this.#completed, drilled: this.#drilled, last: this.#last });
   }
 
   async #learnAll(): Promise<void> {
     this.#isBlind = false;
-    const { store, catalog } = this.#parts;
-    const records = await recordsOf(store, 'backup');
+    const records = await recordsOf(this.#parts.store, 'backup');
     this.#last = lastRuns(records.flatMap(({ record }) => endedRun(record)));
-    this.#completed = newestComplete(await catalog.list());
+    await this.#learnCatalog();
+  }
+
+  async #learnCatalog(): Promise<void> {
+    this.#completed = newestComplete(await this.#parts.catalog.list());
+    await this.#learnDrills();
+  }
+
+  async #learnDrills(): Promise<void> {
+    this.#drilled = drilledOf(await this.#parts.catalog.drills());
   }
 
   async #learn(id: string): Promise<void> {
@@ -157,7 +181,7 @@ export class OverdueWatch {
     const { clock, observe } = this.#parts;
     const { name } = plan;
     const before = this.#told.get(name) ?? null;
-    const now = overdueOf(plan, backupsOf(name, this.#completed, this.#last), clock.now());
+    const now = overdueOf(plan, this.#of(name), clock.now());
     this.#told.set(name, now);
     const at = timeText(clock.now());
     if (now && now.why !== before?.why) observe({ fact: 'plan.overdue', plan: name, ...now, at });
@@ -178,18 +202,28 @@ export async function backupsOfPlans({
   store,
   catalog,
 }: Pick<Parts, 'store' | 'catalog'>): Promise<(plan: string) => BackupsOfPlan> {
-  const [records, entries] = await Promise.all([recordsOf(store, 'backup'), catalog.list()]);
+  const [records, entries, drills] = await Promise.all([recordsOf(store, 'backup'), catalog.list(), catalog.drills()]);
   const last = lastRuns(records.flatMap(({ record }) => endedRun(record)));
-  const completed = newestComplete(entries);
-  return plan => backupsOf(plan, completed, last);
+  const known = { completed: newestComplete(entries), drilled: drilledOf(drills), last };
+  return plan => backupsOf(plan, known);
 }
 
-function backupsOf(
-  plan: string,
-  completed: ReadonlyMap<string, string>,
-  last: ReadonlyMap<string, EndedRun[]>,
-): BackupsOfPlan {
-  return { completedAt: completed.get(plan) ?? null, last: last.get(plan) ?? [] };
+interface Known {
+  completed: ReadonlyMap<string, string>;
+  drilled: ReadonlyMap<string, string>;
+  last: ReadonlyMap<string, EndedRun[]>;
+}
+
+function backupsOf(plan: string, { completed, drilled, last }: Known): BackupsOfPlan {
+  return {
+    completedAt: completed.get(plan) ?? null,
+    drilledAt: drilled.get(plan) ?? null,
+    last: last.get(plan) ?? [],
+  };
+}
+
+function drilledOf(drills: readonly PlanDrilled[]): Map<string, string> {
+  return new Map(drills.map(({ plan, at }) => [plan, at]));
 }
 
 function endedRun({ final, context }: ActorRecord): EndedRun[] {
@@ -200,8 +234,7 @@ function asEntries(completed: ReadonlyMap<string, string>): Pick<CatalogEntry, '
   return [...completed].map(([plan, completedAt]) => ({ plan, completedAt, outcome: 'completed' }));
 }
 
-/** Until the next of some plans comes to its age, at most until the next look anyway. */
-function untilNext(plans: readonly Plan[], completed: ReadonlyMap<string, string>, nowMs: number): number {
-  const moments = plans.map(plan => dueAtMs(plan, completed.get(plan.name) ?? null)).filter(moment => moment >= nowMs);
-  return Math.min(everyMs, Math.min(...moments) - nowMs + 1);
+/** Until the next of these moments, at most until the next look anyway. */
+function untilNext(moments: readonly number[], nowMs: number): number {
+  return Math.min(everyMs, Math.min(...moments.filter(moment => moment >= nowMs)) - nowMs + 1);
 }

@@ -92,7 +92,7 @@ export class RecordSweeper {
     const { engineRuns, store, config } = this.#parts;
     const { id, context } = stored.record;
     if (context.agent === config.name) {
-      if (!(await engineRuns.stopLeft(id))) return false;
+      if ((await engineRuns.stopLeft(id))?.gone === false) return false;
       await engineRuns.forget(id);
     }
     return await store.forget(stored);

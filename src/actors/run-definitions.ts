@@ -5,8 +5,14 @@ import type { MachineDefinition } from '../runtime/definition.ts';
 import type { AgentParts } from './agent-parts.ts';
 import { runEffectsOf } from './run-effects.ts';
 
-/** Drills are charted, and not offered yet. */
-export const offeredKinds = ['backup', 'restore', 'verify', 'prune', 'snapshot'] as const satisfies readonly RunKind[];
+export const offeredKinds = [
+  'backup',
+  'restore',
+  'verify',
+  'drill',
+  'prune',
+  'snapshot',
+] as const satisfies readonly RunKind[];
 
 export type OfferedKind = (typeof offeredKinds)[number];
 

@@ -20,11 +20,13 @@ import type { StopOrder } from '../runner/engine-process.ts';
 import { timeText } from '../runtime/step-record.ts';
 import { runEffect as effect, patientEffect } from './agent-disk.ts';
 import type { AgentParts } from './agent-parts.ts';
+import { drillPhase, transferDrill } from './drill.ts';
 import type { RunOfEngine } from './engine-runs.ts';
 import { scopeOf } from './engine-scope.ts';
 import { checkAllowedPlaces, repositoryName } from './places.ts';
 import { condemn, removeCondemned } from './prune-run.ts';
 import { waitForTurn } from './room.ts';
+import { refuseWithoutRoom, removeScratch, scratchOf } from './scratch.ts';
 import { slowRunWatch } from './slow-run.ts';
 
 /** How often a transfer looks whether its engine still moves bytes. */
@@ -48,7 +50,9 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
       pings.started(run);
       await permitted(() => checkAllowedPlaces(run, parts.config));
       await hooks.before(run, signal);
-      await engineOf(run.document).prepare?.(await scopeOf(input, parts, signal), signal);
+      const scope = await scopeOf(input, parts, signal);
+      if (run.task === 'drill') await refuseWithoutRoom(scope);
+      await engineOf(run.document).prepare?.(scope, signal);
       if (run.task === 'prune') await condemn(input, parts, signal);
     }),
 
@@ -69,6 +73,7 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
             const step = await work;
             return isStep(step) ? await engineRuns.run(transferOf(input, parts), step, signal) : step;
           });
+        if (run.task === 'drill') return await transferDrill(input, scope, transferOf(input, parts), parts, signal);
         const step = engineOf(run.document).transfer(scope);
         const output = await engineRuns.run(transferOf(input, parts), step, signal);
         if (run.task === 'verify' && run.restore && output.outcome === 'completed')
@@ -118,31 +123,25 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
       if (run.task === 'snapshot' || run.task === 'prune')
         return { found: 'gone', resumable: true, reason: 'engine-failed' };
       const engine = engineOf(run.document);
-      const step = engine.transfer(await scopeOf(input, parts, signal));
-      const found = await engineRuns.reattach(transferOf(input, parts), step);
+      const scope = await scopeOf(input, parts, signal);
+      const isDrill = run.task === 'drill';
+      const { key, step } = isDrill ? await drillPhase(input, scope) : { key: input.key, step: engine.transfer(scope) };
+      const found = await engineRuns.reattach({ ...transferOf(input, parts), key }, step);
       if (found === 'alive' || found === 'ended') return { found };
       await engineRuns.stop(run.id, stopOrderOf(run, parts));
       const reason = found === 'rebooted' ? 'rebooted' : 'engine-failed';
-      return { found: 'gone', resumable: engine.isResumable(run.document, parts.config), reason };
+      const resumable = isDrill || engine.isResumable(run.document, parts.config);
+      return { found: 'gone', resumable, reason };
     }),
 
-    settleSlot: patientEffect<SlotOutput, RunEffectInput>(async ({ input, signal }) => {
-      const { run } = input;
-      const epoch = parts.runtime.find(run.task, run.id)?.record.owner?.epoch ?? 0;
-      const { slot } = engineOf(run.document);
-      if (slot === 'catalog') {
-        const wanted = { slot: 'void' as const, run: run.id, epoch, at: timeText(clock.now()) };
-        return await entered(run, await entries.settle(wanted, signal), parts);
-      }
-      const work = slot.void(await scopeOf(input, parts, signal), epoch);
-      return await entered(run, await done(work, 'void', input, parts, signal), parts);
-    }),
+    settleSlot: patientEffect<SlotOutput, RunEffectInput>(({ input, signal }) => voided(input, parts, signal)),
 
     cleanUp: effect<CleanUpOutput, RunEffectInput>(async ({ input, signal }) => {
       const { run } = input;
       pings.ended(run);
       const failedHooks = await hooks.finally(run, signal).catch((error: unknown) => [failureOf(error).message]);
       const kept = [...failedHooks, ...(await cleanedUp(input, parts, signal))];
+      if (run.task === 'drill') kept.push(...(await scratchLeft(run, parts)));
       if (run.pids.length === 0) await engineRuns.forget(run.id);
       else kept.push(`the run directory of ${run.id}: its engine could not be ended`);
       return { kept };
@@ -150,8 +149,37 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
   };
 }
 
+/** Voids the commit slot of a run, or finds what is there. */
+async function voided(input: RunEffectInput, parts: AgentParts, signal: AbortSignal): Promise<SlotOutput> {
+  const { run } = input;
+  const epoch = parts.runtime.find(run.task, run.id)?.record.owner?.epoch ?? 0;
+  const { slot } = engineOf(run.document);
+  if (slot === 'catalog') {
+    const wanted = { slot: 'void' as const, run: run.id, epoch, at: timeText(parts.clock.now()) };
+    return await entered(run, await parts.entries.settle(wanted, signal), parts);
+  }
+  const work = slot.void(await scopeOf(input, parts, signal), epoch);
+  return await entered(run, await done(work, 'void', input, parts, signal), parts);
+}
+
+/** A run as it is once its commit slot is decided, for whoever cleans up after it. */
+export async function settledRun(input: RunEffectInput, parts: AgentParts, signal: AbortSignal): Promise<RunContext> {
+  const { run } = input;
+  return run.slot === 'open' ? { ...run, slot: (await voided(input, parts, signal)).slot } : run;
+}
+
+/** Removes the scratch of a drill; resolves with why it had to be left, where it had. */
+async function scratchLeft({ id, pids }: RunContext, { config }: AgentParts): Promise<string[]> {
+  const path = scratchOf(config, id);
+  if (pids.length > 0) return [`${path}: its engine could not be ended, and may still write there`];
+  return await removeScratch(config, id).then(
+    () => [],
+    (error: unknown) => [`${path}: ${failureOf(error).message}`],
+  );
+}
+
 /** Releases what was prepared and removes what will never be committed; resolves with what had to be left, and why. */
-async function cleanedUp(input: RunEffectInput, parts: AgentParts, signal: AbortSignal): Promise<string[]> {
+export async function cleanedUp(input: RunEffectInput, parts: AgentParts, signal: AbortSignal): Promise<string[]> {
   const { run } = input;
   const engine = engineOf(run.document);
   const kept: string[] = [];

@@ -7,7 +7,7 @@ import type { MachineDefinition } from '../runtime/definition.ts';
 import type { ActorRecord } from '../runtime/record.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { timeText } from '../runtime/step-record.ts';
-import { Supervisor } from '../runtime/supervisor.ts';
+import { type ChildSpec, Supervisor } from '../runtime/supervisor.ts';
 
 export interface WorkTreeOptions {
   runtime: Runtime;
@@ -16,8 +16,8 @@ export interface WorkTreeOptions {
   definitions: MachineDefinition[];
   /** Told of each record before any is taken over: what held a place goes on holding it. */
   beforeAdoption: (record: ActorRecord) => void;
-  /** Told of each record of work that is over: nothing of it may be left. */
-  onOver: (record: ActorRecord) => void;
+  /** Finds what is left of work that is over; begins once all is taken over. */
+  sweeper: ChildSpec;
   /** Called when the supervisors gave up: the agent cannot go on. */
   onEscalated: (error: Error) => void;
 }
@@ -38,7 +38,7 @@ export class WorkTree {
   }
 
   async #build(): Promise<void> {
-    const { runtime, agent, definitions, beforeAdoption, onOver, onEscalated } = this.#options;
+    const { runtime, agent, definitions, beforeAdoption, sweeper, onEscalated } = this.#options;
     const { clock, observe, random } = runtime.host;
     const work = new Supervisor({ name: 'work', clock, observe, random, intensity: 3, periodMs: 60_000 });
     work.onEscalated(onEscalated);
@@ -60,11 +60,10 @@ export class WorkTree {
     for (const definition of definitions) runtime.define(definition, backups);
     const kinds = new Set(definitions.map(({ kind }) => kind));
     const isOurs = (record: ActorRecord) => kinds.has(record.kind) && (record.owner?.agent ?? agent) === agent;
-    for await (const { record } of runtime.host.store.list()) {
-      if (record.final && kinds.has(record.kind)) onOver(record);
+    for await (const { record } of runtime.host.store.list())
       if (!record.final && isOurs(record)) beforeAdoption(record);
-    }
     await runtime.adoptAll(isOurs);
+    await work.add(sweeper);
   }
 
   /** Drains all work by `deadline` (ms since the epoch) and says what did not stop. */

@@ -10,6 +10,7 @@ import { addCheck } from './commands/check.ts';
 import { addControl } from './commands/control.ts';
 import { addDefaults } from './commands/defaults.ts';
 import { addDiff } from './commands/diff.ts';
+import { addDrill } from './commands/drill.ts';
 import { addLocal } from './commands/local.ts';
 import { addMachines } from './commands/machines.ts';
 import { addPlan } from './commands/plan.ts';
@@ -21,6 +22,7 @@ import { addSchedule } from './commands/schedule.ts';
 import { addSend } from './commands/send.ts';
 import { addShow } from './commands/show.ts';
 import { addSnapshot } from './commands/snapshot.ts';
+import { addStatus } from './commands/status.ts';
 import { addUp } from './commands/up.ts';
 import { addVerify } from './commands/verify.ts';
 import { addWatch } from './commands/watch.ts';
@@ -40,10 +42,12 @@ const commands = [
   addSnapshot,
   addRestore,
   addVerify,
+  addDrill,
   addDiff,
   addPrune,
   addControl,
   addAudit,
+  addStatus,
   addPs,
   addQueue,
   addShow,

@@ -130,6 +130,8 @@ export interface PlanOverdue extends Dated {
   plan: string;
   since: string | null;
   why: string;
+  /** What of it is overdue: `backup`, `drill`, or both. */
+  of: readonly string[];
 }
 
 /** A plan that was told to be overdue is so no more. */
@@ -137,6 +139,33 @@ export interface PlanOnTime extends Dated {
   fact: 'plan.on-time';
   plan: string;
   since: string | null;
+}
+
+/** A drill is over; `ending` is its final state. */
+export interface DrillEnded extends OfActor {
+  fact: 'drill.ended';
+  plan: string;
+  /** The backup that it restored. */
+  backup: string;
+  ending: string;
+  reason: string | null;
+  message: string | null;
+}
+
+/** The sweeper removed what a crash had left; `where` is a path, or a repository as plans name it. */
+export interface SweepRemoved extends Dated {
+  fact: 'sweep.removed';
+  what: string;
+  where: string;
+  why: string;
+}
+
+/** The sweeper left what it found, for nobody can tell whose it is, or it cannot be removed now. */
+export interface SweepLeft extends Dated {
+  fact: 'sweep.left';
+  what: string;
+  where: string;
+  why: string;
 }
 
 /** An engine was started without limits of the agent's file that nothing on its host could hold it to. */
@@ -253,6 +282,9 @@ export type Fact =
   | PlanGone
   | PlanOverdue
   | PlanOnTime
+  | DrillEnded
+  | SweepRemoved
+  | SweepLeft
   | NatsAway
   | NatsBack
   | JournalReplayed

@@ -29,6 +29,8 @@ export interface CatalogEntry {
   /** Why it is partial; absent in what an older version wrote. */
   reason?: Reason | null;
   verifiedAt: string | null;
+  /** When a drill last restored it and found it as it was backed up; null or absent where none did. */
+  lastVerifiedRestore?: string | null;
   window: { from: string; to: string } | null;
   /** What its commit slot names: the manifest's sha256, or what another engine calls the backup. */
   manifest: string;
@@ -49,6 +51,13 @@ export function isLocked({ locked, lock }: Pick<CatalogEntry, 'locked' | 'lock'>
 /** Undefined leaves the entry as it is. */
 export type EntryChange = (entry: CatalogEntry) => CatalogEntry | undefined;
 
+/** The last drill of a plan that brought a backup back as it was; it outlives the backup. */
+export interface PlanDrilled {
+  plan: string;
+  backup: string;
+  at: string;
+}
+
 export interface Catalog {
   /** Decides the commit slot of a run whose repository keeps none, by an exclusive create; resolves with what it holds. */
   settle(wanted: SlotContent): Promise<SlotContent>;
@@ -67,4 +76,8 @@ export interface Catalog {
    * it throws, or undefined, changes nothing. Resolves with the entry as it then is; undefined where there is none.
    */
   update(id: string, change: EntryChange): Promise<CatalogEntry | undefined>;
+  /** Notes a drill that succeeded; an older one than the plan has already changes nothing. */
+  drilled(drill: PlanDrilled): Promise<void>;
+  /** The last drill that succeeded of each plan that has one. */
+  drills(): Promise<PlanDrilled[]>;
 }

@@ -59,10 +59,12 @@ export const hooksSchema = z.strictObject({
   finally: z.array(nameText).max(32).optional(),
 });
 
-/** What the backups of a plan are held against: it is overdue where its newest complete one is older than `maxAge`. */
+/**
+ * What the backups of a plan are held against: it is overdue where its newest complete one is older than `maxAge`, or no
+ * drill has brought one back for longer than `drillEvery`.
+ */
 export const objectiveSchema = z.strictObject({
   maxAge: durationText.optional(),
-  /** Is taken, and nothing acts on it in this version. */
   drillEvery: durationText.optional(),
 });
 

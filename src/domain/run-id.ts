@@ -16,6 +16,11 @@ export function runIdOfTick(plan: string, tickMs: number, schedule: string): str
   return `${plan}-${compactTime(tickMs)}-${sha256Hex(schedule).slice(0, 6)}`;
 }
 
+/** Whether a run of this id is of the plan, as far as its id tells. */
+export function isRunIdOf(plan: string, id: string): boolean {
+  return id.startsWith(`${plan}-`) && /^(\d{8}T\d{6}Z-[0-9a-f]{6}|[0-9a-f]{16})$/.test(id.slice(plan.length + 1));
+}
+
 function compactTime(atMs: number): string {
   return `${new Date(atMs).toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`;
 }

@@ -91,12 +91,21 @@ export interface Engine {
   prepare?: (scope: EngineScope, signal: AbortSignal) => Promise<void>;
   /** The process that does the run's task. */
   transfer: (scope: EngineScope) => EngineStep<TransferOutput>;
+  /**
+   * What a drill does once its restore has ended well: a process that holds what lies in its scratch (`restore.to`)
+   * against the backup. Absent where the restore itself does that.
+   */
+  compare?: (scope: EngineScope) => EngineStep<TransferOutput>;
   /** Proves that what a backup stored is whole; rejects with `proof-missing` or `data-corrupt`. */
   prove: (scope: EngineScope, signal: AbortSignal) => Work<void>;
   /** Releases what `prepare` made, whatever became of the run. Resolves with what had to be left, and why. */
   release?: (scope: EngineScope, signal: AbortSignal) => Promise<string[]>;
   /** Removes what a backup stored that will never be committed, and what was temporary; as `release`. */
   discard: (scope: EngineScope, signal: AbortSignal) => Work<string[]>;
+  /** The ids of runs that have something in the repository beside a backup that is committed, live ones among them. */
+  traces?: (scope: EngineScope) => Promise<string[]>;
+  /** Removes from the repository what it can prove to be dead by itself, and resolves with what that was, in words. */
+  tidy?: (scope: EngineScope, signal: AbortSignal) => Promise<string[]>;
   /** Looks before the night whether a run could work: the tool, the login, the source, the repository, room. */
   check: (scope: EngineScope, signal: AbortSignal) => Promise<Check[]>;
   /**

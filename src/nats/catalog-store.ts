@@ -1,5 +1,8 @@
-/** The catalog in its bucket: one entry a backup under `backup.<id>`, and under `slot.<id>` commit slots that no repository keeps. */
-import type { Catalog, CatalogEntry, EntryChange, SlotContent } from '../domain/catalog.ts';
+/**
+ * The catalog in its bucket: one entry a backup under `backup.<id>`, under `slot.<id>` commit slots that no repository
+ * keeps, and under `drill.<plan>` the last drill of a plan that succeeded.
+ */
+import type { Catalog, CatalogEntry, EntryChange, PlanDrilled, SlotContent } from '../domain/catalog.ts';
 import type { Link } from './connection.ts';
 import { Documents } from './documents.ts';
 import type { Names } from './names.ts';
@@ -7,10 +10,12 @@ import type { Names } from './names.ts';
 export class NatsCatalog implements Catalog {
   readonly #documents: Documents<CatalogEntry>;
   readonly #slots: Documents<SlotContent>;
+  readonly #drills: Documents<PlanDrilled>;
 
   constructor(link: Link, names: Names) {
     this.#documents = new Documents(link, names.catalogBucket, 'the catalog');
     this.#slots = new Documents(link, names.catalogBucket, 'the commit slots');
+    this.#drills = new Documents(link, names.catalogBucket, 'the drills');
   }
 
   async settle(wanted: SlotContent): Promise<SlotContent> {
@@ -45,6 +50,14 @@ export class NatsCatalog implements Catalog {
 
   async update(id: string, change: EntryChange): Promise<CatalogEntry | undefined> {
     return this.#documents.change(keyOf(id), now => now && change(now));
+  }
+
+  async drilled(drill: PlanDrilled): Promise<void> {
+    await this.#drills.change(`drill.${drill.plan}`, now => (now && now.at >= drill.at ? undefined : drill));
+  }
+
+  drills(): Promise<PlanDrilled[]> {
+    return this.#drills.list('drill.');
   }
 }
 

@@ -50,6 +50,16 @@ function localRun({ path }: RunDirectory, id: string): LocalRun {
   return { id, state: state(), pid: engine?.pid ?? null, startedAt: start.at, exit };
 }
 
+/** Every process of a run that is found now: its engine, its runner, and whoever they started. Changes nothing. */
+export function pidsOfRun(data: string, id: string): number[] {
+  const { path } = new RunDirectory(data, id);
+  const start = readStartFile(path);
+  if (!start) return [];
+  const { engine, supervisors } = namedProcesses(path, start);
+  const members = new Members(engine, start.token, new Leaves(path)).look();
+  return [...new Set([...members, ...supervisors.filter(isAlive)].map(({ pid }) => pid))];
+}
+
 /**
  * Ends a run's engine and proves it: asks the watcher, which says so in the recorded exit, and climbs down the ladder by
  * itself where the watcher does not do it in its time. Undefined where the run has no engine.

@@ -124,13 +124,44 @@ export const facts: { [Name in FactName]: FactEntry<Name> } = {
     fields: {
       plan: 'its name',
       since: 'when its last complete backup was made; null where it has none',
-      why: 'no complete backup within its maxAge, or five backups in a row that a drain cancelled',
+      why: 'no complete backup within its maxAge, no drill that succeeded within its drillEvery, or five backups in a row that a drain cancelled',
+      of: 'what of it is overdue: backup, drill, or both',
     },
   },
   'plan.on-time': {
     level: 'info',
     message: 'plan is overdue no more',
     fields: { plan: 'its name', since: 'when its last complete backup was made; null where it has none' },
+  },
+  'drill.ended': {
+    level: 'info',
+    message: 'drill ended',
+    fields: {
+      ...actor,
+      plan: 'its plan',
+      backup: 'the backup that it restored',
+      ending: 'completed where the backup came back as it was backed up, or how else it ended',
+      reason: "why, from the wire's list of reasons; null where there is none",
+      message: 'in words, with the file and what is damaged; null where it went well',
+    },
+  },
+  'sweep.removed': {
+    level: 'info',
+    message: 'removed what a crash had left',
+    fields: {
+      what: 'what it was',
+      where: 'a path, or a repository as plans name it',
+      why: 'the proof that nobody needs it',
+    },
+  },
+  'sweep.left': {
+    level: 'warn',
+    message: 'left what may be needed, or cannot be removed',
+    fields: {
+      what: 'what it is',
+      where: 'a path, or a repository as plans name it',
+      why: 'why it is left, and what to do',
+    },
   },
   'engine.unlimited': {
     level: 'warn',

@@ -204,6 +204,7 @@ describe('runs', () => {
           locked: false,
           deleting: false,
           verifiedAt: time,
+          lastVerifiedRestore: null,
           window: null,
         },
       ],
@@ -323,6 +324,7 @@ describe('agents and machines', () => {
     expect(machines.map(({ kind }) => kind).sort()).toEqual([
       'agent',
       'backup',
+      'drill',
       'prune',
       'restore',
       'snapshot',
@@ -340,7 +342,7 @@ describe('agents and machines', () => {
     const message = await wire.connection.request('$SRV.INFO.reeve', '', { timeout: 2_000 });
     const { endpoints } = message.json<{ endpoints: { subject: string }[] }>();
     const subjects = endpoints.map(({ subject }) => subject);
-    for (const noun of ['backup', 'restore', 'verify', 'prune', 'snapshot'])
+    for (const noun of ['backup', 'restore', 'verify', 'drill', 'prune', 'snapshot'])
       for (const verb of ['start', 'cancel', 'suspend', 'resume', 'get', 'list'])
         expect(subjects).toContain(`reeve.cmd.${noun}.${verb}`);
     for (const name of [

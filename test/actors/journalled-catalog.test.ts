@@ -33,6 +33,8 @@ function setUp() {
     deleted: () => answer(() => []),
     forget: id => answer(() => void entered.delete(id)),
     update: id => answer(() => entered.get(id)),
+    drilled: () => answer(() => undefined),
+    drills: () => answer(() => []),
   };
   const path = join(directory, 'catalog.ndjson');
   const open = () => {

@@ -1,5 +1,6 @@
 /** A plan that is overdue is told by its agent, once when it comes to be so and once when it is so no more. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { reeve } from '../cli/run-reeve.ts';
 import type { TestAgent } from '../support/agent.ts';
 import { World } from '../support/world.ts';
 
@@ -50,7 +51,7 @@ test('five backups in a row that drains cancel are told, whatever the plan wants
 
   const last = await world.runAgent();
   await last.told('plan.overdue'); // for nobody may have heard of it yet
-  expect(await overdueNow('docs')).toEqual({ since, why });
+  expect(await overdueNow('docs')).toEqual({ since, why, of: ['backup'] });
   expect((await world.ask('plan.list')).plans).toMatchObject([{ name: 'docs', overdue: { since, why } }]);
   const { id } = await world.backUp('docs');
   expect(await last.told('plan.on-time')).toMatchObject({ plan: 'docs', since: await completedAt(id) });
@@ -71,7 +72,7 @@ test('a plan whose newest complete backup comes to its maxAge is told then, and 
   const line = await agent.told('plan.overdue');
   expect(line).toMatchObject({ plan: 'docs', since: first, why });
   expect(Date.parse(String(line.at)) - Date.parse(String(first))).toBeGreaterThan(1_000);
-  expect(await overdueNow('docs')).toEqual({ since: first, why });
+  expect(await overdueNow('docs')).toEqual({ since: first, why, of: ['backup'] });
   // By another objective it would be on time; its agent looks when a backup ends.
   await world.plan('docs', { objective: { maxAge: '1d' } });
   expect(await overdueNow('docs')).toBeUndefined();
@@ -82,4 +83,28 @@ test('a plan whose newest complete backup comes to its maxAge is told then, and 
   await agent.told('plan.overdue', ({ since }) => since === third);
   expect(told(agent).map(([fact]) => fact)).toEqual(['plan.overdue', 'plan.on-time', 'plan.overdue']);
   expect(told(agent).flat()).not.toContain('without');
+});
+
+test('a plan whose backups no drill has brought back is told, until one has, and again when that is long ago', async () => {
+  const agent = await world.runAgent();
+  await world.plan('docs', { objective: { drillEvery: '1d' } });
+  const since = await completedAt((await world.backUp('docs')).id);
+  const why = 'no drill has brought a backup of it back yet, and its drillEvery is 1d';
+  expect(await agent.told('plan.overdue')).toMatchObject({ plan: 'docs', since, why, of: ['drill'] });
+  expect(await overdueNow('docs')).toEqual({ since, why, of: ['drill'] });
+  const status = () => reeve(['status'], { variables: { REEVE_NATS_URL: world.server.url } });
+  const told = {
+    status: 1,
+    stdout: expect.stringContaining(`REEVE WARNING - 1 drills overdue: docs (${why}) | plans=1`),
+  };
+  expect(await status()).toMatchObject(told);
+  const drill = async () => await world.ending(String((await world.ask('drill.start', { plan: 'docs' })).id), 'drill');
+  expect(await drill()).toMatchObject({ state: 'completed' });
+  await agent.told('plan.on-time');
+  expect(await overdueNow('docs')).toBeUndefined();
+  expect(await status()).toMatchObject({ status: 0, stdout: expect.stringContaining('REEVE OK - 1 plans on time') });
+  await world.plan('docs', { objective: { drillEvery: '1s' } });
+  await drill();
+  const line = await agent.told('plan.overdue', ({ why: said }) => String(said).includes('older than its drillEvery'));
+  expect(line).toMatchObject({ plan: 'docs', since, of: ['drill'] });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type EndedRun, lastRuns, newestComplete, overdueOf } from '../../src/domain/overdue.ts';
+import { dueAtMs, type EndedRun, lastRuns, newestComplete, overdueOf } from '../../src/domain/overdue.ts';
 import { planSchema } from '../../src/domain/plan.ts';
 
 const now = Date.parse('2026-05-02T00:00:00.000Z');
@@ -45,7 +45,33 @@ test.each<[string, string | undefined, string | null, EndedRun[], string | null]
   ['drains that came when all was committed', undefined, null, many([5, run('completed', 'drain-cancelled')]), null],
 ])('%s', (_, maxAge, completedAt, last, why) => {
   const plan = maxAge === undefined ? {} : { objective: { maxAge } };
-  expect(overdueOf(plan, { completedAt, last }, now)).toEqual(why && { since: completedAt, why });
+  const overdue = overdueOf(plan, { completedAt, drilledAt: null, last }, now);
+  expect(overdue).toEqual(why && { since: completedAt, why, of: ['backup'] });
+});
+
+const untried = 'no drill has brought a backup of it back yet, and its drillEvery is 35d';
+const stale = 'its last drill that succeeded is older than its drillEvery of 35d';
+
+test.each<[string, string | null, string | null, string | null, string[]]>([
+  ['no backup that could be tried', null, null, null, []],
+  ['a backup that was never tried', hoursAgo(1), null, untried, ['drill']],
+  ['a drill within the time', hoursAgo(1), hoursAgo(35 * 24), null, []],
+  ['a drill beyond the time', hoursAgo(1), hoursAgo(35 * 24 + 1), stale, ['drill']],
+  ['an old backup and an old drill', hoursAgo(27), hoursAgo(900), `${old}; ${stale}`, ['backup', 'drill']],
+])('%s, held against drillEvery', (what, completedAt, drilledAt, why, of) => {
+  const objective = { drillEvery: '35d', ...(what.startsWith('an old backup') && { maxAge: '26h' }) };
+  const overdue = overdueOf({ objective }, { completedAt, drilledAt, last: [] }, now);
+  expect(overdue).toEqual(why && { since: completedAt, why, of });
+});
+
+test('the next moment at which a plan can come to be overdue is the sooner of both ages', () => {
+  const plan = { objective: { maxAge: '26h', drillEvery: '10d' } };
+  const due = (completedAt: string | null, drilledAt: string | null) =>
+    (dueAtMs(plan, { completedAt, drilledAt }) - now) / 3_600_000;
+  expect(due(hoursAgo(1), hoursAgo(24))).toBe(25);
+  expect(due(hoursAgo(1), hoursAgo(239))).toBe(1);
+  expect(due(hoursAgo(1), null)).toBe(Number.NEGATIVE_INFINITY);
+  expect(dueAtMs({}, { completedAt: null, drilledAt: null })).toBe(Number.POSITIVE_INFINITY);
 });
 
 describe('what is looked at', () => {

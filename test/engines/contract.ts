@@ -8,7 +8,7 @@
  * the last one, which damages the repository. The whole agent may read 32 MiB/s, each of its four runs 8 MiB/s, unless
  * `agent.limits` says otherwise; `growSource` must make the next backup take a few seconds, so that it can be hit.
  */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { TestAgent } from '../support/agent.ts';
@@ -255,17 +255,22 @@ export function engineContract({ name, tools, open }: Contract): void {
       await expectFailed(engine.unreachable, 'repository-unreachable');
     });
 
-    test('a verify passes a sound backup, and finds a damaged one', async ({ skip }) => {
+    test('a verify and a drill pass a sound backup, and find a damaged one', async ({ skip }) => {
       if (!engine.damage) return skip('it verifies nothing');
       const newest = backups.at(-1)?.id;
-      const verify = async () => {
-        const { id } = await world.ask('verify.start', { backup: newest });
-        return await world.ending(String(id), 'verify');
+      const look = async (kind: 'verify' | 'drill') => {
+        const { id } = await world.ask(`${kind}.start`, { backup: newest });
+        return await world.ending(String(id), kind);
       };
-      expect(await verify()).toMatchObject({ state: 'completed', context: { kept: [] } });
+      for (const kind of ['verify', 'drill'] as const)
+        expect(await look(kind)).toMatchObject({ state: 'completed', context: { kept: [] } });
+      await expectNothingLeft();
       await engine.damage();
-      expect(await verify()).toMatchObject({ state: 'failed', context: { reason: 'data-corrupt' } });
+      for (const kind of ['verify', 'drill'] as const)
+        expect(await look(kind)).toMatchObject({ state: 'failed', context: { reason: 'data-corrupt', kept: [] } });
       expect(strangers()).toEqual([]);
+      expect(world.runDirectories()).toEqual([]);
+      expect(readdirSync(join(world.data, 'scratch'))).toEqual([]);
     });
   });
 }

@@ -77,7 +77,7 @@ test('each outcome of a reattachment is counted, from 0 on', async () => {
 
 const planLines = (lines: string[]) => lines.filter(line => line.includes('plan="p"'));
 const newest = (since: string | null): Fact => ({ fact: 'plan.newest', plan: 'p', since, at });
-const overdue: Fact = { fact: 'plan.overdue', plan: 'p', since: null, why: 'no complete backup', at };
+const overdue: Fact = { fact: 'plan.overdue', plan: 'p', since: null, why: 'no complete backup', of: ['backup'], at };
 
 test('a plan is overdue or not, and says when its last complete backup was made', async () => {
   expect(planLines(await linesAfter(newest(null)))).toEqual(['reeve_plan_overdue{plan="p"} 0']);

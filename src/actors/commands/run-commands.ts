@@ -20,6 +20,7 @@ const listKeys = {
   backup: 'backups',
   restore: 'restores',
   verify: 'verifies',
+  drill: 'drills',
   prune: 'prunes',
   snapshot: 'snapshots',
 } as const satisfies Record<OfferedKind, string>;
@@ -88,5 +89,7 @@ function rowOf(record: ActorRecord) {
 function restorePointOf(entry: CatalogEntry, nowMs: number) {
   const { id, plan, outcome, completedAt, bytes, repository, position, deleting, verifiedAt, window } = entry;
   const locked = isLocked(entry, nowMs);
-  return { id, plan, outcome, completedAt, bytes, repository, position, locked, deleting, verifiedAt, window };
+  const lastVerifiedRestore = entry.lastVerifiedRestore ?? null;
+  const known = { id, plan, outcome, completedAt, bytes, repository, position };
+  return { ...known, locked, deleting, verifiedAt, lastVerifiedRestore, window };
 }

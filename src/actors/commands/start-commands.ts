@@ -1,5 +1,6 @@
 /**
- * Commands that start runs: `backup.start`, `snapshot.start`, `prune.start`, `restore.start`, `verify.start`. Every agent
+ * Commands that start runs: `backup.start`, `snapshot.start`, `prune.start`, `restore.start`, `verify.start`,
+ * `drill.start`. Every agent
  * hears them, and the one that the plan's placement gives starts the run, for runs are bound to their agent.
  */
 import { randomBytes } from 'node:crypto';
@@ -95,21 +96,26 @@ export function startCommands(parts: AgentParts): Record<string, AnyCommand> {
           found => startRestore(parts, found, input),
         ),
     }),
-    'verify.start': command({
-      schema: z.strictObject(ofBackupOrPlan).refine(oneOfTwo, 'needs either backup or plan'),
-      answeredBy: 'each',
-      handle: input =>
-        answerPlaced(
-          parts,
-          () => restorePoint(parts, input),
-          async found => {
-            await refuseUnplaced(parts, found.plan, 'put the plan again with a placement');
-            const restore = { backup: found.entry.id, to: '', include: [] };
-            return await startRun(parts, 'verify', { ...found, restore }, input);
-          },
-        ),
-    }),
+    ...Object.fromEntries((['verify', 'drill'] as const).map(kind => [`${kind}.start`, startOfCheck(parts, kind)])),
   };
+}
+
+/** What works on a backup alone, and changes nothing. */
+function startOfCheck(parts: AgentParts, kind: 'verify' | 'drill'): AnyCommand {
+  return command({
+    schema: z.strictObject(ofBackupOrPlan).refine(oneOfTwo, 'needs either backup or plan'),
+    answeredBy: 'each',
+    handle: input =>
+      answerPlaced(
+        parts,
+        () => restorePoint(parts, input),
+        async found => {
+          await refuseUnplaced(parts, found.plan, 'put the plan again with a placement');
+          const restore = { backup: found.entry.id, to: '', include: [] };
+          return await startRun(parts, kind, { ...found, restore }, input);
+        },
+      ),
+  });
 }
 
 /** Kinds that are asked for by a plan, of which one plan has one run at a time. */

@@ -2,9 +2,8 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { AnswerError } from '../../core/answer-error.ts';
-import { isName } from '../../core/ids.ts';
-import type { Answer } from '../../nats/client.ts';
 import type { CheckedData } from '../../repository/pack-check.ts';
+import { startOn } from '../backup-or-plan.ts';
 import { type Cli, durationOption, examples } from '../cli.ts';
 import { verifyOffline } from '../offline-verify.ts';
 import { type FollowOptions, followRun } from '../run-follow.ts';
@@ -55,7 +54,7 @@ export function addVerify(program: Command, cli: Cli): void {
             'nothing to verify was named',
             'give a BACKUP, a PLAN, or --repository PATH',
           );
-        return followRun(session, 'verify', await start(session, what), options);
+        return followRun(session, 'verify', await startOn(session, 'verify', what), options);
       }),
     );
 }
@@ -64,14 +63,4 @@ function dataOption(text: string): CheckedData {
   if (text === 'all' || text === 'structure') return text;
   if (/^(100|[1-9]\d?)%$/.test(text)) return Number(text.slice(0, -1));
   throw new InvalidArgumentError('It is none of: all, structure, or a share from 1% to 100%.');
-}
-
-/** A backup of that id, else the newest of a plan of that name. */
-async function start(session: Session, what: string): Promise<Answer> {
-  try {
-    return await session.request('verify.start', { backup: what });
-  } catch (error) {
-    if (!(error instanceof AnswerError && error.code === 'not-found' && isName(what))) throw error;
-    return session.request('verify.start', { plan: what });
-  }
 }

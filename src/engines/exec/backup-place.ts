@@ -5,11 +5,11 @@
  *   <path>/<plan>/<run>.files   its listing, with the hash of each file
  *   <path>/<plan>/<run>.slot    its commit slot: the backup exists only once this says so
  */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isId, isName } from '../../core/ids.ts';
 import { atRepository, errorCode } from '../../repository/repository-failure.ts';
-import type { SlotFile } from '../../repository/slot-file.ts';
+import { readSlotFile, type SlotFile } from '../../repository/slot-file.ts';
 
 export interface BackupPlace {
   repository: string;
@@ -35,6 +35,21 @@ export function placeOf(repository: string, plan: string, run: string): BackupPl
       isManifest: manifest => manifest === run,
     },
   };
+}
+
+/** The ids of runs that have an output or a listing in a repository, and no slot that names it as a backup. */
+export async function undecidedIn(repository: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const plan of (await readdir(repository)).filter(isName)) {
+    const names = await readdir(join(repository, plan)).catch((): string[] => []);
+    const runs = new Set(names.map(name => name.split('.', 1)[0] ?? '').filter(isId));
+    for (const run of runs) {
+      if (!names.includes(run) && !names.includes(`${run}.files`)) continue;
+      const slot = await readSlotFile(placeOf(repository, plan, run).slot);
+      if (slot?.slot !== 'manifest') found.push(run);
+    }
+  }
+  return found.sort();
 }
 
 /** Others may pass, for the command may run as another user, and see nothing. */

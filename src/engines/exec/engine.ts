@@ -1,5 +1,6 @@
 /** A command of the agent's own file as a run sees it: it writes a directory, which is proved, listed and committed by us. */
 import { access, constants, lstat, mkdir, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { durationMs } from '../../domain/quantities.ts';
 import type { Progress, RunContext, TransferOutput } from '../../domain/run.ts';
 import { atRepository } from '../../repository/repository-failure.ts';
@@ -10,7 +11,7 @@ import { jobStep, processBeside } from '../job-step.ts';
 import { takeRestoreDirectory } from '../restore-directory.ts';
 import { countTree } from '../tree.ts';
 import { verdictOf } from '../verdict.ts';
-import { type BackupPlace, makePlanDirectory, placeOf } from './backup-place.ts';
+import { type BackupPlace, makePlanDirectory, placeOf, undecidedIn } from './backup-place.ts';
 import { checkExec } from './check.ts';
 import { type Definition, definitionOf, execOf, filled } from './definition.ts';
 import type { Job, JobOf, Results } from './job.ts';
@@ -37,8 +38,10 @@ export const execEngine: Engine = {
   transfer: scope => {
     const { task } = scope.run;
     if (task === 'backup') return backupStep(scope);
-    return task === 'restore' ? restoreStep(scope) : verifyStep(scope);
+    return task === 'verify' ? verifyStep(scope) : restoreStep(scope);
   },
+  // What its command makes of a backup only the command knows; that it was given the whole backup is known.
+  compare: verifyStep,
   prove: async scope => {
     const proof = definitionOf(scope.run.document, scope.config).proof?.file ?? null;
     return execStep(scope, { task: 'seal', ...backupOf(scope), proof }, () => undefined);
@@ -51,6 +54,10 @@ export const execEngine: Engine = {
     const left = await Promise.all([output, listing].map(path => lstat(path).catch(() => undefined)));
     if (left.every(stats => stats === undefined)) return [];
     return execStep(scope, { task: 'discard', ...backupOf(scope) }, kept => kept);
+  },
+  traces: async ({ repository }) => {
+    if (repository.type !== 'directory') return [];
+    return await atRepository(repository.path, () => undecidedIn(repository.path));
   },
   check: checkExec,
   prune: (scope, backups) => {
@@ -96,11 +103,15 @@ function restoreStep(scope: EngineScope): EngineStep<TransferOutput> {
       const { output } = await committed(scope, backup);
       const user = await userIn(definition, scope);
       await takeRestoreDirectory(scope, to);
-      if (user) await giveTo(user, to);
+      if (user) await giveScratch(scope, user, to);
       return orderOf(definition, definition.restore, { input: output, to }, user);
     },
     ...progressBy(scope, to),
-    outcome: async end => completed(end, await countTree(to)),
+    outcome: async end => {
+      const output = completed(end, await countTree(to));
+      if (scope.run.task === 'drill') await refuseNothing(scope, output);
+      return output;
+    },
   };
 }
 
@@ -119,10 +130,24 @@ function verifyStep(scope: EngineScope): EngineStep<TransferOutput> {
   });
 }
 
+/** Above the scratch of a drill stands a directory that lets nobody else through. */
+async function giveScratch({ run }: EngineScope, user: User, to: string): Promise<void> {
+  if (run.task === 'drill') await giveTo(user, dirname(to));
+  await giveTo(user, to);
+}
+
 function completed(end: StepEnd, counted: { files: number; bytes: number }): TransferOutput {
   if (end.code !== 0) throw endedWithout(end, 'restored nothing that counts');
   const result = { ...counted, bytesStored: null, position: null, manifest: null };
   return { outcome: 'completed', reason: null, result, skipped: noneSkipped };
+}
+
+/** A command that brings nothing back, and ends well, has restored nothing. */
+async function refuseNothing(scope: EngineScope, { result }: TransferOutput): Promise<void> {
+  const { id, files } = await scope.backup();
+  if (files === 0 || result.files !== 0) return;
+  const hint = 'see its log with: reeve logs; what it restores must come to {to}';
+  throw permanent('proof-missing', `the command ended well and brought back nothing of backup ${id}`, hint);
 }
 
 /** Its definition, once its command is known to be there. */

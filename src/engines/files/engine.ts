@@ -2,7 +2,8 @@
 import { access } from 'node:fs/promises';
 import type { FilesEngineConfig } from '../../domain/engine-config.ts';
 import type { RunResult, TransferOutput } from '../../domain/run.ts';
-import { runDirectory } from '../../repository/repository.ts';
+import { openRepository, runDirectory } from '../../repository/repository.ts';
+import { removeOwnDrafts, tracesIn } from '../../repository/traces.ts';
 import type { Engine, EngineScope, EngineStep } from '../engine.ts';
 import { permanent } from '../failures.ts';
 import { jobStep } from '../job-step.ts';
@@ -31,8 +32,14 @@ export const filesEngine: Engine = {
     if (task === 'backup') return filesStep(scope, () => backupJob(scope), backupOutput);
     const repository = pathOf(scope);
     const { backup, to, include } = restoreOf(scope);
-    if (task === 'restore') return filesStep(scope, { task, repository, backup, to, include }, restoreOutput);
-    return filesStep(scope, { task: 'verify', repository, backup }, result => verifyOutput(backup, result));
+    if (task === 'verify')
+      return filesStep(scope, { task, repository, backup }, result => verifyOutput(backup, result));
+    return filesStep(scope, { task: 'restore', repository, backup, to, include }, restoreOutput);
+  },
+  compare: scope => {
+    const { backup, to } = restoreOf(scope);
+    const job = { task: 'compare' as const, repository: pathOf(scope), backup, to };
+    return filesStep(scope, job, result => compareOutput(backup, result));
   },
   prove: async ({ run }) => {
     if (run.result.manifest !== null) return;
@@ -40,6 +47,11 @@ export const filesEngine: Engine = {
     throw permanent('proof-missing', message, 'look at its log; the next run starts anew');
   },
   discard,
+  traces: async scope => await tracesIn(await openRepository(pathOf(scope))),
+  tidy: async scope => {
+    const drafts = await removeOwnDrafts(await openRepository(pathOf(scope)));
+    return drafts.map(name => `draft ${name}`);
+  },
   check: checkFiles,
   prune: (scope, doomed) => {
     const backups = doomed.map(({ id }) => id);
@@ -89,6 +101,15 @@ function verifyOutput(backup: string, checked: EngineResultOf<'verify'>): Transf
   const message = `${count} chunks of backup ${backup} are damaged or missing`;
   const hint =
     'restore what you can from another backup; the next backup stores again what its source still has of them';
+  return { outcome: 'failed', reason: 'data-corrupt', message, hint, result, skipped: noneSkipped };
+}
+
+function compareOutput(backup: string, compared: EngineResultOf<'compare'>): TransferOutput {
+  const result = resultOf(compared);
+  const { count, first } = compared.different;
+  if (count === 0) return { outcome: 'completed', reason: null, result, skipped: noneSkipped };
+  const message = `${count} entries of backup ${backup} came back other than they were: ${first.map(({ path, why }) => `${path}: ${why}`).join('; ')}`;
+  const hint = 'see whether the disk of the agent or of the repository is sound: a verify reads the backup alone';
   return { outcome: 'failed', reason: 'data-corrupt', message, hint, result, skipped: noneSkipped };
 }
 

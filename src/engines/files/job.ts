@@ -36,6 +36,8 @@ export type Job =
       /** The ids of the backups that go. */
       backups: string[];
     }
+  /** Holds what was restored into `to` against the backup. */
+  | { task: 'compare'; repository: string; backup: string; to: string }
   | { task: 'discard'; run: string; repository: string };
 
 export type JobOf<Task extends Job['task']> = Extract<Job, { task: Task }>;
@@ -96,5 +98,6 @@ const fieldsOf: Record<Job['task'], Record<string, Check>> = {
   restore: { repository: isPath, backup: isRun, to: isPath, include: isTexts },
   verify: { repository: isPath, backup: isRun },
   prune: { run: isRun, repository: isPath, backups: value => Array.isArray(value) && value.every(isRun) },
+  compare: { repository: isPath, backup: isRun, to: isPath },
   discard: { run: isRun, repository: isPath },
 };

@@ -27,6 +27,8 @@ export async function doJob(job: Job, meter: ProgressMeter, signal: AbortSignal)
       return { task: 'verify', ...(await verify(job, meter, signal)) };
     case 'prune':
       return { task: 'prune', ...(await prune(job, meter, signal)) };
+    case 'compare':
+      return { task: 'compare', ...(await compare(job, meter, signal)) };
     case 'discard':
       return { task: 'discard', ...(await discardRun(await openRepository(job.repository), job.run)) };
   }
@@ -82,6 +84,14 @@ async function prune({ run, backups, ...job }: JobOf<'prune'>, meter: ProgressMe
   const repository = await openRepository(job.repository);
   const { prune } = await import('../../repository/prune.ts');
   return prune({ repository, run, backups, signal, onProgress: progressTo(meter) });
+}
+
+async function compare(job: JobOf<'compare'>, meter: ProgressMeter, signal: AbortSignal) {
+  const repository = await openRepository(job.repository);
+  const { manifest, header } = await findBackup(repository, job.backup);
+  meter.totals = header && { ...header.totals };
+  const { checkRestored } = await import('../../repository/restored-check.ts');
+  return checkRestored({ repository, manifest, to: job.to, signal, onProgress: progressTo(meter) });
 }
 
 function progressTo(meter: ProgressMeter): (done: { bytes: number; files: number }) => void {

@@ -14,7 +14,7 @@ import { filterFile, sourceFilters } from './filter-file.ts';
 import { includeLines } from './filters.ts';
 import { fetchListing, storeListing } from './listing.ts';
 import { checkStep } from './proof.ts';
-import { baseArgs, call, directoryOf, planDirectory, syncLocal } from './remote.ts';
+import { baseArgs, call, directoryOf, hashOf, planDirectory, syncLocal } from './remote.ts';
 import { Words } from './words.ts';
 
 const noneSkipped = { count: 0, first: [], path: null };
@@ -40,8 +40,9 @@ export const rcloneEngine: Engine = {
   transfer: scope => {
     const { task } = scope.run;
     if (task === 'backup') return backupStep(scope);
-    return task === 'restore' ? restoreStep(scope) : verifyStep(scope);
+    return task === 'verify' ? verifyStep(scope) : restoreStep(scope);
   },
+  compare: compareStep,
   prove: async (scope, signal) => {
     if (scope.run.result.files === 0) return;
     await storeListing(scope, signal);
@@ -119,15 +120,35 @@ function restoreStep(scope: EngineScope): EngineStep<TransferOutput> {
 /** Reads every byte at the remote and holds its hash against the listing of the backup. */
 function verifyStep(scope: EngineScope): EngineStep<TransferOutput> {
   const { backup } = restoreOf(scope.run);
+  return holdStep(scope, backup, async () => {
+    const { hash, path } = await fetchListing(scope, backup);
+    return ['checksum', '--download', '--', hash, path, directoryOf(scope, backup)];
+  });
+}
+
+/** The same of what was restored; where the remote keeps no hashes it is read once more, and compared byte by byte. */
+function compareStep(scope: EngineScope): EngineStep<TransferOutput> {
+  const { backup, to } = restoreOf(scope.run);
+  return holdStep(scope, backup, async () => {
+    const isListed = (await hashOf(scope, new AbortController().signal)) !== undefined;
+    if (!isListed) return ['check', '--download', '--', directoryOf(scope, backup), to];
+    const { hash, path } = await fetchListing(scope, backup);
+    return ['checksum', '--', hash, path, to];
+  });
+}
+
+/** A check by rclone, which tells the names of what differs. `words`: what it does, then `--` and with what. */
+function holdStep(scope: EngineScope, backup: string, wordsOf: () => Promise<string[]>): EngineStep<TransferOutput> {
   const words = new Words();
   const damaged: string[] = [];
   return {
     order: async () => {
       await startable(scope);
-      const { hash, path } = await fetchListing(scope, backup);
+      const asked = await wordsOf();
+      const places = asked.indexOf('--');
       const told = ['--differ', '-', '--missing-on-dst', '-', '--missing-on-src', '-', '--error', '-'];
-      const args = ['checksum', '--download', ...told, ...spoken, ...baseArgs(scope)];
-      return { command, args: [...args, '--', hash, path, directoryOf(scope, backup)] };
+      const args = [...asked.slice(0, places), ...told, ...spoken, ...baseArgs(scope)];
+      return { command, args: [...args, ...asked.slice(places)] };
     },
     hear: line => {
       if (damaged.length < damagedMax) damaged.push(line);

@@ -20,11 +20,12 @@ export const resticEngine: Engine = {
   transfer: scope => {
     const { task } = scope.run;
     if (task === 'backup') return backupStep(scope);
-    return task === 'restore' ? restoreStep(scope) : verifyStep(scope);
+    return task === 'verify' ? verifyStep(scope) : restoreStep(scope);
   },
   prove,
   release,
   discard,
+  tidy: clearLeftovers,
   check: checkAll,
   prune: pruneStep,
 };
@@ -52,7 +53,7 @@ const surplusFile = 'surplus.json';
 /** A run that went well left nothing; of another, what restic could not remove itself. */
 async function release(scope: EngineScope, signal: AbortSignal): Promise<string[]> {
   const { id, task, restore, ending, spent } = scope.run;
-  if (task === 'restore' && restore) await rm(stagingOf(restore.to, id), { recursive: true, force: true });
+  if (task !== 'verify' && restore) await rm(stagingOf(restore.to, id), { recursive: true, force: true });
   const isWell = ending === 'completed' || ending === 'partial';
   const isNeverStarted = spent.transferringMs === 0;
   if (!isWell && !isNeverStarted) await clearLeftovers(scope, signal);

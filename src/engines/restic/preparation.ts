@@ -18,7 +18,8 @@ export async function prepare(scope: EngineScope, signal: AbortSignal): Promise<
   await resticVersion(scope, signal);
   if (scope.run.task === 'backup') await requireSource(planOf(scope).path);
   // A restore is in nobody's way; only after an attempt that was locked out is it worth a look at who did that.
-  if (scope.run.task === 'restore' && scope.run.attempt === 1) return;
+  const restores = scope.run.task === 'restore' || scope.run.task === 'drill';
+  if (restores && scope.run.attempt === 1) return;
   const locks = await locksOrMissing(scope, signal);
   if (locks !== 'no repository') await clearDead(scope, locks, signal);
   else if (scope.run.task === 'backup') await initialise(scope, signal);
@@ -82,15 +83,19 @@ export async function clearFormer(scope: EngineScope): Promise<void> {
   if (!isFirst) await clearLeftovers(scope, new AbortController().signal);
 }
 
-/** Removes what a restic that ended badly left in the repository: its lock, and in a directory its temporary files. */
-export async function clearLeftovers(scope: EngineScope, signal: AbortSignal): Promise<void> {
+/**
+ * Removes what a restic that ended badly left in the repository: its lock, and in a directory its temporary files.
+ * Resolves with what that was, in words.
+ */
+export async function clearLeftovers(scope: EngineScope, signal: AbortSignal): Promise<string[]> {
   const path = repositoryPathOf(scope.repository);
   const temporary = path === undefined ? [] : await temporaryFiles(join(path, 'data'));
   const locks = await listLocks(scope, signal);
-  await clearDead(scope, locks, signal);
+  const cleared = (await clearDead(scope, locks, signal)) ? ['locks of dead processes'] : [];
   // Whoever writes holds a lock from before to after: files that were there when none was held are nobody's.
-  if (temporary.length > 0 && (await listLocks(scope, signal)).length === 0)
-    for (const file of temporary) await rm(file, { force: true });
+  if (temporary.length === 0 || (await listLocks(scope, signal)).length > 0) return cleared;
+  for (const file of temporary) await rm(file, { force: true });
+  return [...cleared, `${temporary.length} temporary files`];
 }
 
 async function temporaryFiles(directory: string): Promise<string[]> {

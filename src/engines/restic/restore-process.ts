@@ -60,6 +60,7 @@ async function runRestic(job: RestoreJob): Promise<number> {
   // Nobody reads any more: whoever asked for it is gone.
   process.stdout.on('error', () => restic.kill('SIGINT'));
   let over = false;
+  const again = new ReadAgain(restic.pid);
   const ended = new Promise<number>((resolve, reject) => {
     restic.once('error', cause => reject(notStarted(command, cause)));
     restic.once('exit', (code, signal) => resolve(signal ? 128 : (code ?? 1)));
@@ -69,7 +70,9 @@ async function runRestic(job: RestoreJob): Promise<number> {
   ended.catch(() => undefined);
   while (!over) {
     const began = performance.now();
-    const { bytes, files } = await measure(job.staging);
+    const measured = await measure(job.staging);
+    const { files } = measured;
+    const bytes = job.isReadAgain ? again.progressed(measured.bytes) : measured.bytes;
     const { total } = job;
     const rest = { rateBytesPerS: null, etaS: null };
     if (!over)
@@ -86,6 +89,33 @@ async function runRestic(job: RestoreJob): Promise<number> {
     await Promise.race([ended.catch(() => 1), new Promise(resolve => setTimeout(resolve, pauseMs).unref())]);
   }
   return await ended;
+}
+
+/** What a process has read since nothing more was written: a restore that is read again goes on, though it says nothing. */
+class ReadAgain {
+  readonly #pid: number | undefined;
+  #written = -1;
+  #readBefore = 0;
+
+  constructor(pid: number | undefined) {
+    this.#pid = pid;
+  }
+
+  progressed(written: number): number {
+    const read = this.#readBytes();
+    if (written !== this.#written) this.#readBefore = read;
+    this.#written = written;
+    return written + Math.max(0, read - this.#readBefore);
+  }
+
+  /** Only Linux tells. */
+  #readBytes(): number {
+    try {
+      return Number(/^rchar: (\d+)$/m.exec(readFileSync(`/proc/${this.#pid}/io`, 'utf8'))?.[1] ?? 0);
+    } catch {
+      return 0;
+    }
+  }
 }
 
 function notStarted(command: string, cause: Error): FailureError {

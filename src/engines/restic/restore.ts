@@ -1,5 +1,5 @@
 /** A restore as a run sees it: a process of ours that calls restic, for what restic alone does not do (restore-process.ts). */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Failure, FailureError } from '../../core/failure.ts';
 import type { Progress, TransferOutput } from '../../domain/run.ts';
 import type { EngineScope, EngineStep } from '../engine.ts';
@@ -22,6 +22,8 @@ export interface RestoreJob {
   staging: string;
   /** Where it writes down that restic is done. */
   mark: string;
+  /** restic reads again what it restored, which it does in silence. */
+  isReadAgain: boolean;
   /** What there is to restore; null where only a part is wanted. */
   total: { bytes: number; files: number } | null;
 }
@@ -69,12 +71,23 @@ async function jobOf(scope: EngineScope): Promise<RestoreJob> {
   const { manifest, bytes, files } = await scope.backup();
   // The plan may name another path by now.
   const [path = '/'] = (await snapshotOf(scope, manifest, new AbortController().signal)).paths;
+  const isDrill = run.task === 'drill';
+  // What a drill brought back is read again by restic itself, and held against the snapshot.
+  const verify = isDrill ? ['--verify'] : [];
   return {
-    restic: [resticCommand, 'restore', manifest, ...include.map(glob => `--include=${patternOf(path, glob)}`)],
+    restic: [
+      resticCommand,
+      'restore',
+      manifest,
+      ...verify,
+      ...include.map(glob => `--include=${patternOf(path, glob)}`),
+    ],
     path,
     to,
     staging: stagingOf(to, run.id),
-    mark: join(directory.path, 'restored.json'),
+    // That of a drill goes with its scratch, which each of its attempts begins anew.
+    mark: join(isDrill ? dirname(to) : directory.path, 'restored.json'),
+    isReadAgain: isDrill,
     total: include.length > 0 ? null : { bytes, files },
   };
 }

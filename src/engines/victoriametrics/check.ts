@@ -15,7 +15,7 @@ export async function checkAll(scope: EngineScope, signal: AbortSignal): Promise
   const { url, dataPath } = configOf(scope);
   return [
     ...(await Promise.all(
-      Object.values(commands).map(command => found(command, () => versionOf(command, scope, signal))),
+      [commands.backup, commands.restore].map(command => found(command, () => versionOf(command, scope, signal))),
     )),
     await found('server', async () => {
       await (await SnapshotApi.open(configOf(scope), scope.config)).health(signal);

@@ -4,6 +4,7 @@ import type { Engine } from '../engine.ts';
 import { permanent } from '../failures.ts';
 import { backupStep } from './backup.ts';
 import { checkAll, versionOf } from './check.ts';
+import { compareStep } from './compare.ts';
 import { discardDestination, notRemovable, openRepository, proveMarked, removeDestination } from './destination.ts';
 import { commands, stopSignal } from './facts.ts';
 import { restoreStep, takeTarget } from './restore.ts';
@@ -24,7 +25,7 @@ export const victoriaMetricsEngine: Engine = {
       await holdSnapshot(scope, configOf(scope), signal);
     } else if (task === 'snapshot') {
       await holdSnapshot(scope, configOf(scope), signal);
-    } else if (task === 'restore') {
+    } else if (task === 'restore' || task === 'drill') {
       await versionOf(commands.restore, scope, signal);
       await takeTarget(scope);
     }
@@ -32,8 +33,9 @@ export const victoriaMetricsEngine: Engine = {
   transfer: scope => {
     const { task } = scope.run;
     if (task === 'backup') return backupStep(scope);
-    return task === 'restore' ? restoreStep(scope) : verifyStep(scope);
+    return task === 'verify' ? verifyStep(scope) : restoreStep(scope);
   },
+  compare: compareStep,
   prove: async (scope, signal) => {
     if (scope.run.task === 'snapshot') return await proveListed(scope, signal);
     const { manifest } = scope.run.result;

@@ -13,13 +13,27 @@
 import type { Failure } from '../../core/failure.ts';
 import type { Reason } from '../../domain/reasons.ts';
 
-export const commands = { backup: 'vmbackup', restore: 'vmrestore' } as const;
+export const commands = { backup: 'vmbackup', restore: 'vmrestore', server: 'victoria-metrics' } as const;
 
 /** Killed at once by it, and nothing is lost: the snapshot is ours, the destination is gone on with. */
 export const stopSignal = 'SIGTERM';
 
 /** On stdout, for that is what a run's lines are heard from; a log on stderr has the same lines. */
 export const commonFlags = ['-loggerFormat=json', '-loggerOutput=stdout', '-httpListenAddr=127.0.0.1:0'] as const;
+
+/** How a server is started that only reads: it must drop nothing for its age, and needs little memory. */
+export const readingFlags = [
+  '-retentionPeriod=100y',
+  '-loggerFormat=json',
+  '-loggerOutput=stdout',
+  '-memory.allowedPercent=20',
+] as const;
+
+/** In its metrics, the samples that the parts of its storage say they have, and the series that were deleted there. */
+export const metrics = {
+  storedRows: /^vm_rows\{type="storage\/[^"]*"\} (\S+)$/gm,
+  deletedSeries: /^vm_deleted_metrics_total\{[^}]*\} (\S+)$/gm,
+} as const;
 
 export const paths = {
   health: '/health',

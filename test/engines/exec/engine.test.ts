@@ -80,13 +80,20 @@ test('a backup is one directory with its listing and its slot, restores the same
 
   const verify = async () =>
     await world.ending(String((await world.ask('verify.start', { plan: 'dump' })).id), 'verify');
+  const drill = async () => await world.ending(String((await world.ask('drill.start', { plan: 'dump' })).id), 'drill');
   expect(await verify()).toMatchObject({ state: 'completed', context: { result: { files: 4, bytes: 18 } } });
+  expect(await drill()).toMatchObject({ state: 'completed', context: { kept: [], result: { files: 4, bytes: 18 } } });
   writeFileSync(join(repository, 'dump', backup.id, 'two'), 'hallo\n');
   rmSync(join(repository, 'dump', backup.id, 'below', 'three'));
   expect(await verify()).toMatchObject({
     state: 'failed',
     context: { reason: 'data-corrupt', message: expect.stringMatching(/2 places: .*two is not as it was backed up/) },
   });
+  expect(await drill()).toMatchObject({
+    state: 'failed',
+    context: { reason: 'data-corrupt', message: expect.stringContaining('two is not as it was'), kept: [] },
+  });
+  expect(readdirSync(join(world.data, 'scratch'))).toEqual([]);
 });
 
 test('what the agent file does not allow is refused when the plan is put', async () => {

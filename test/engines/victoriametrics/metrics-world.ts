@@ -75,6 +75,11 @@ export class MetricsWorld {
     return await this.world.ending(String(id), 'verify');
   }
 
+  async drill(backup: string): Promise<HistoryRecord> {
+    const { id } = await this.world.ask('drill.start', { backup });
+    return await this.world.ending(String(id), 'drill');
+  }
+
   /** What lies in the repository. */
   stored(): string[] {
     return existsSync(this.world.repository) ? readdirSync(this.world.repository).sort() : [];

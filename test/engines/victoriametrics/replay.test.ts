@@ -1,5 +1,5 @@
 /** VictoriaMetrics backed up and brought back by the real tools, under a real agent. */
-import { readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
@@ -104,6 +104,37 @@ describe.skipIf(missingTools().length > 0)('VictoriaMetrics', () => {
     expect(metrics.stored()).toEqual([...others, newer.id].sort());
     expect(await metrics.restore(newer.id)).toMatchObject({ state: 'completed' });
     expect(await metrics.left()).toEqual(nothing);
+  });
+
+  test('a drill starts a server on what it restored, asks it for every sample, and leaves nothing', async () => {
+    const drilling = () => metrics.world.workers().filter(({ command }) => command.join().includes('/scratch/'));
+    const record = await metrics.drill(second);
+    const { bytes } = (await metrics.world.record(second)).context.result as { bytes: number };
+    expect(record).toMatchObject({ state: 'completed', context: { message: null, kept: [], result: { bytes } } });
+    expect(readdirSync(join(metrics.world.data, 'scratch'))).toEqual([]);
+    expect(drilling()).toEqual([]);
+    const part = join(metrics.world.repository, second, 'data/small');
+    const index = readdirSync(part, { recursive: true, withFileTypes: true })
+      .filter(entry => entry.isFile() && entry.parentPath.endsWith('/timestamps.bin'))
+      .map(entry => join(entry.parentPath, entry.name));
+    expect(index.length).toBeGreaterThan(0);
+    const sound = index.map(path => readFileSync(path));
+    // Of the same size, so that neither vmrestore nor a verify sees it.
+    for (const path of index) writeFileSync(path, Buffer.alloc(statSync(path).size, 0xff));
+    try {
+      expect(await metrics.verify(second)).toMatchObject({ state: 'completed' });
+      expect(await metrics.drill(second)).toMatchObject({
+        state: 'failed',
+        context: {
+          reason: 'data-corrupt',
+          message: expect.stringMatching(/5000 samples in its parts, and a query brings back \d+$/),
+          kept: [],
+        },
+      });
+    } finally {
+      for (const [at, path] of index.entries()) writeFileSync(path, sound[at] ?? '');
+    }
+    expect(drilling()).toEqual([]);
   });
 
   test('a verify finds a part that is cut and one that is gone, and a restore of it does not pass for whole', async () => {
