@@ -21,7 +21,7 @@ import { patiently } from './patience.ts';
 import { readHistory } from './record-history.ts';
 import { decodeRecord, EffectiveLog } from './record-log.ts';
 import { newestEffective, walkFrom } from './record-walk.ts';
-import { readStream } from './stream-read.ts';
+import { type Reading, readStream } from './stream-read.ts';
 
 const putTimeoutMs = 1_000;
 const retryMs = 100;
@@ -100,14 +100,16 @@ export class NatsRecordStore implements RecordStore {
     });
   }
 
-  async *list(kind?: string): AsyncIterable<StoredRecord> {
+  async *list(kind?: string, after = 0): AsyncIterable<StoredRecord> {
     if (kind !== undefined && !isId(kind)) return;
     const filter = subjectOf(this.#bucket, kind === undefined ? '>' : `${kind}.>`);
-    yield* await this.#collect(filter, this.#replicated ? 'all' : 'last-per-subject');
+    if (this.#replicated) {
+      for (const stored of await this.#collect(filter, 'all')) if (stored.revision > after) yield stored;
+    } else yield* await this.#collect(filter, after === 0 ? 'last-per-subject' : { seq: after + 1 });
   }
 
   /** The newest effective record of each key under a filter. */
-  #collect(filter: string, from: 'all' | 'last-per-subject'): Promise<StoredRecord[]> {
+  #collect(filter: string, from: Reading['from']): Promise<StoredRecord[]> {
     return patiently('the records', async () => {
       const found = new Map<string, StoredRecord>();
       const log = new EffectiveLog(this.#replicated);
