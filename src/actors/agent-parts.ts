@@ -9,6 +9,7 @@ import type { Progress } from '../domain/run.ts';
 import type { Membership } from '../runtime/membership.ts';
 import type { RecordStore } from '../runtime/record-store.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import type { Custody } from './custody.ts';
 import type { EngineRuns } from './engine-runs.ts';
 import type { Hooks } from './hooks.ts';
 import type { JournalledCatalog } from './journalled-catalog.ts';
@@ -32,9 +33,13 @@ export interface AgentParts {
   observe: Observer;
   engineRuns: EngineRuns;
   turns: Turns;
+  /** Which runs are this agent's. */
+  custody: Custody;
   hooks: Hooks;
   pings: Pings;
   /** Puts a command into a mailbox and resolves with the actor's answer. */
   ask: (kind: string, id: string, command: object, withinMs: number) => Promise<unknown>;
+  /** Asks all agents an internal command, and resolves with the answer of the one that it concerns. */
+  askAgents: (command: string, input: object, withinMs: number) => Promise<unknown>;
   tellProgress: (kind: string, id: string, progress: Progress) => void;
 }

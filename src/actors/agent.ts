@@ -11,8 +11,6 @@ import { agentCommands, agentDeadlineMs, agentMachine, version as machineVersion
 import { AnswerError } from '../core/answer-error.ts';
 import type { Observer } from '../core/observer.ts';
 import type { AgentConfig } from '../domain/agent-config.ts';
-import type { RunContext } from '../domain/run.ts';
-import { turnOf } from '../domain/turn.ts';
 import { type CommandService, serveCommands } from '../nats/command-service.ts';
 import type { MachineDefinition } from '../runtime/definition.ts';
 import type { ActorRecord } from '../runtime/record.ts';
@@ -123,8 +121,7 @@ export class Agent {
       runtime,
       agent: config.name,
       definitions: runDefinitions(this.parts),
-      beforeAdoption: record => this.#holdTurn(record.context as unknown as RunContext),
-      onOver: ({ id }) => void this.parts.engineRuns.stopLeft(id),
+      custody: this.parts.custody,
       onEscalated: error => this.#escalated(error),
     });
     this.ended = new Promise(resolve => {
@@ -213,10 +210,6 @@ export class Agent {
       onDefect: (where, error) => this.#defect(where, error),
       speaks: () => speaks(this.parts),
     });
-  }
-
-  #holdTurn(run: RunContext): void {
-    if (run.admitted) this.parts.turns.hold(turnOf(run));
   }
 
   #escalated(error: Error): void {

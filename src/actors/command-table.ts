@@ -7,6 +7,7 @@ import { planCommands } from './commands/plan-commands.ts';
 import { queueCommands } from './commands/queue-commands.ts';
 import { runCommands } from './commands/run-commands.ts';
 import { startCommands } from './commands/start-commands.ts';
+import { takeCommands } from './commands/take-commands.ts';
 
 export function commandTable(parts: AgentParts): Record<string, AnyCommand> {
   return {
@@ -14,6 +15,7 @@ export function commandTable(parts: AgentParts): Record<string, AnyCommand> {
     ...startCommands(parts),
     ...runCommands(parts),
     ...queueCommands(parts),
+    ...takeCommands(parts),
     ...agentCommands(parts),
     ...actorCommands(parts),
   };

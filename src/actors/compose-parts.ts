@@ -1,7 +1,8 @@
 /** Puts the parts of one agent together: its runtime on the cluster's stores, and what its runs share. */
 import type { Fact, Observer } from '../core/observer.ts';
 import type { AgentConfig } from '../domain/agent-config.ts';
-import { turnLimitsOf } from '../domain/turn.ts';
+import { runKinds } from '../domain/run.ts';
+import { turnLimitsOf, turnOf } from '../domain/turn.ts';
 import { publishProgress } from '../nats/progress.ts';
 import type { EngineLimits } from '../runner/cgroup-leaves.ts';
 import type { Host } from '../runtime/host.ts';
@@ -9,9 +10,12 @@ import { Runtime } from '../runtime/runtime.ts';
 import type { SystemClock } from '../runtime/system-clock.ts';
 import type { AgentParts } from './agent-parts.ts';
 import type { Cluster } from './cluster.ts';
+import { Custody } from './custody.ts';
 import { EngineRuns } from './engine-runs.ts';
 import { Hooks } from './hooks.ts';
 import { Pings } from './pings.ts';
+import { candidatesOf } from './responsibility.ts';
+import { offeredKinds } from './run-definitions.ts';
 import { Turns } from './turns.ts';
 
 export interface Composition {
@@ -58,10 +62,28 @@ export function composeParts({ config, version, cluster, clock, observe, now }: 
     onUnlimited: (kind, id, limits) => observe({ fact: 'engine.unlimited', kind, id, limits, at: now() }),
     limits: limitsOf(config),
   });
+  const runtime = new Runtime(host, {
+    onFenced: (kind, id) => {
+      if (isRunKind(kind)) void engineRuns.stop(id, { graceMs: 0 });
+    },
+  });
+  const custody = new Custody({
+    runtime,
+    agent: config.name,
+    kinds: offeredKinds,
+    clock,
+    observe,
+    candidates: () => candidatesOf({ config, membership }),
+    beforeAdoption: run => {
+      if (run.admitted) turns.hold(turnOf(run));
+    },
+    onOver: ({ id }) => void engineRuns.stopLeft(id),
+  });
   return {
     config,
     version,
-    runtime: new Runtime(host, { onFenced: (_, id) => void engineRuns.stop(id, { graceMs: 0 }) }),
+    runtime,
+    custody,
     store,
     plans,
     definitions,
@@ -75,8 +97,13 @@ export function composeParts({ config, version, cluster, clock, observe, now }: 
     hooks: new Hooks({ hooks: config.hooks, observe, now }),
     pings: new Pings({ pings: config.pings, observe, now }),
     ask: (kind, id, command, withinMs) => correspondence.ask(kind, id, command, withinMs),
+    askAgents: (command, input, withinMs) => correspondence.askAgents(names.command(command), input, withinMs),
     tellProgress,
   };
+}
+
+function isRunKind(kind: string): boolean {
+  return (runKinds as readonly string[]).includes(kind);
 }
 
 function limitsOf({ limits }: AgentConfig): EngineLimits {

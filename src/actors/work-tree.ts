@@ -8,16 +8,14 @@ import type { ActorRecord } from '../runtime/record.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { timeText } from '../runtime/step-record.ts';
 import { Supervisor } from '../runtime/supervisor.ts';
+import type { Custody } from './custody.ts';
 
 export interface WorkTreeOptions {
   runtime: Runtime;
   agent: string;
-  /** Kinds of work, each with its definition. */
+  /** Kinds of runs, each with its definition. */
   definitions: MachineDefinition[];
-  /** Told of each record before any is taken over: what held a place goes on holding it. */
-  beforeAdoption: (record: ActorRecord) => void;
-  /** Told of each record of work that is over: nothing of it may be left. */
-  onOver: (record: ActorRecord) => void;
+  custody: Custody;
   /** Called when the supervisors gave up: the agent cannot go on. */
   onEscalated: (error: Error) => void;
 }
@@ -38,7 +36,7 @@ export class WorkTree {
   }
 
   async #build(): Promise<void> {
-    const { runtime, agent, definitions, beforeAdoption, onOver, onEscalated } = this.#options;
+    const { runtime, definitions, custody, onEscalated } = this.#options;
     const { clock, observe, random } = runtime.host;
     const work = new Supervisor({ name: 'work', clock, observe, random, intensity: 3, periodMs: 60_000 });
     work.onEscalated(onEscalated);
@@ -58,13 +56,7 @@ export class WorkTree {
     });
     await work.add(backups.asChild());
     for (const definition of definitions) runtime.define(definition, backups);
-    const kinds = new Set(definitions.map(({ kind }) => kind));
-    const isOurs = (record: ActorRecord) => kinds.has(record.kind) && (record.owner?.agent ?? agent) === agent;
-    for await (const { record } of runtime.host.store.list()) {
-      if (record.final && kinds.has(record.kind)) onOver(record);
-      if (!record.final && isOurs(record)) beforeAdoption(record);
-    }
-    await runtime.adoptAll(isOurs);
+    await custody.open();
   }
 
   /** Drains all work by `deadline` (ms since the epoch) and says what did not stop. */
@@ -73,6 +65,7 @@ export class WorkTree {
     const work = this.#work;
     this.#work = undefined;
     this.#opened = undefined;
+    this.#options.custody.close();
     const before = [...this.#options.runtime.actors].length - 1; // the agent's own actor is not drained
     const startedAt = clock.now();
     observe({

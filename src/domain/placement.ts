@@ -61,6 +61,16 @@ export function ofAgent(agent: string, members: readonly Candidate[], self: stri
   return { whose: 'nobody', why: named ? 'away' : 'unknown', agent };
 }
 
+/** Of the agents that live, the one that rendezvous hashing of a name gives; undefined where none lives. */
+export function heirOf(name: string, members: readonly Candidate[]): string | undefined {
+  let best: { agent: string; rank: string } | undefined;
+  for (const { agent } of aliveOf(members)) {
+    const own = { agent, rank: rank(name, agent) };
+    if (!best || own.rank < best.rank) best = own;
+  }
+  return best?.agent;
+}
+
 /** True for the one of the alive agents that answers what concerns none in particular: the one whose name is least. */
 export function isSpokesman(members: readonly Candidate[], self: string): boolean {
   const [least] = aliveOf(members)
