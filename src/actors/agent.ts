@@ -101,7 +101,7 @@ export class Agent {
     this.#options = options;
     this.#cluster = cluster;
     this.#clock = new SystemClock({
-      wall: () => Math.round(Date.now() + (membership.offsetMs() ?? 0)),
+      wall: () => Math.round(cluster.steady.now() + (membership.offsetMs() ?? 0)),
       onJump: byMs => observe({ fact: 'clock.jumped', byMs, at: this.#now() }),
     });
     const now = () => this.#now();
