@@ -60,7 +60,7 @@ export class Custody {
     }
     // All of them before any begins: whoever comes first must not take the place of one that has it.
     for (const { record } of own) beforeAdoption(record.context as unknown as RunContext);
-    await runtime.adoptAll(() => true, each(own));
+    await runtime.adoptAll(() => true, own);
     this.#timer = setInterval(() => void this.#compareNext(), everyMs).unref();
   }
 
@@ -98,8 +98,8 @@ export class Custody {
     }
     if (!this.#timer) return;
     for (const { record } of lost) beforeAdoption(record.context as unknown as RunContext);
-    await runtime.adoptAll(() => true, each(lost));
-    await runtime.adoptAll(() => true, each(await this.#orphans()));
+    await runtime.adoptAll(() => true, lost);
+    await runtime.adoptAll(() => true, await this.#orphans());
   }
 
   /** The runs of agents that are away whose wait is over, and that are this agent's to end. */
@@ -138,8 +138,4 @@ export class Custody {
 /** Whose a run is: its owner's, else the one's to whom it is handed, else that of the agent that it is bound to. */
 function agentOf({ owner, handTo, context }: ActorRecord): string {
   return owner?.agent ?? handTo ?? String(context.agent);
-}
-
-async function* each<T>(list: readonly T[]): AsyncIterable<T> {
-  yield* list;
 }

@@ -89,7 +89,7 @@ export class Runtime {
    */
   async adoptAll(
     isOurs: (record: ActorRecord) => boolean,
-    records: AsyncIterable<StoredRecord> = this.host.store.list(),
+    records: AsyncIterable<StoredRecord> | Iterable<StoredRecord> = this.host.store.list(),
   ): Promise<number> {
     let adopted = 0;
     const adoptOne = async (stored: StoredRecord) => {

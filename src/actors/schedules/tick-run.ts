@@ -1,0 +1,76 @@
+/**
+ * The run of a tick. Its id derives from the plan, the tick and the schedule, and its first record is created or not at
+ * all: however often and by whomever it is asked for, a tick has one run.
+ */
+import { failpoint } from '../../core/failpoint.ts';
+import { pauseNow } from '../../domain/pause.ts';
+import { agentOfPlan } from '../../domain/placement.ts';
+import { runIdOfTick } from '../../domain/run-id.ts';
+import { timeText } from '../../runtime/step-record.ts';
+import type { AgentParts } from '../agent-parts.ts';
+import { candidatesOf } from '../responsibility.ts';
+import type { OfferedKind } from '../run-definitions.ts';
+import { runPolicyOf } from '../run-policy.ts';
+import type { Pair } from './pairs.ts';
+import { taskOf } from './tasks.ts';
+
+export interface TickRun {
+  run: string;
+  kind: OfferedKind;
+}
+
+/** How long the agent of a run that was created for it is asked to take it. It would find it anyway. */
+const takeMs = 2_000;
+
+/** Creates the run of a tick, or finds it; `cannot` says in words why there can be none. */
+export async function startTickRun(
+  parts: AgentParts,
+  { schedule, plan: name }: Pair,
+  taskName: string,
+  tickMs: number,
+): Promise<TickRun | { cannot: string }> {
+  const task = taskOf(taskName);
+  if (!task) return { cannot: `this version runs no ${taskName}` };
+  const { kind } = task;
+  const id = runIdOfTick(name, tickMs, schedule);
+  // Asked again after a crash, whatever has changed since.
+  if (await parts.store.read(kind, id)) return { run: id, kind };
+  const stored = await parts.plans.get(name);
+  if (!stored) return { cannot: `plan ${name} is not there` };
+  const { plan, revision: planRevision } = stored;
+  const pause = pauseNow(stored.paused, parts.clock.now());
+  if (pause) return { cannot: `plan ${name} is paused${pause.until === null ? '' : ` until ${pause.until}`}` };
+  const asked = await task.ask(parts, stored);
+  if ('cannot' in asked) return asked;
+  const agent = await agentFor(parts, plan);
+  if (typeof agent !== 'string') return agent;
+  const policy = runPolicyOf(plan, parts.config);
+  const input = { id, task: kind, agent, document: plan, planRevision, policy, schedule, ...asked };
+  failpoint('schedule.before-run');
+  await parts.runtime.create(kind, id, {
+    input,
+    handTo: agent,
+    note: `tick ${timeText(tickMs)} of schedule ${schedule}`,
+  });
+  failpoint('schedule.run-created');
+  handOver(parts, kind, id, agent);
+  return { run: id, kind };
+}
+
+/** Says to the agent of a run that it is there, and does not wait for it. */
+function handOver({ config, custody, askAgents }: AgentParts, kind: OfferedKind, id: string, agent: string): void {
+  const taken = agent === config.name ? custody.take(kind, id) : askAgents('run.take', { agent, kind, id }, takeMs);
+  taken.catch(() => undefined); // its agent compares
+}
+
+async function agentFor(
+  parts: AgentParts,
+  plan: Parameters<typeof agentOfPlan>[0],
+): Promise<string | { cannot: string }> {
+  const candidates = await candidatesOf(parts);
+  const living = candidates.filter(({ alive }) => alive);
+  if (!plan.placement && living.length > 1)
+    return { cannot: `plan ${plan.name} has no placement, and ${living.length} agents live` };
+  const agent = agentOfPlan(plan, candidates);
+  return agent ?? { cannot: `no agent that lives has the labels of the placement of plan ${plan.name}` };
+}
