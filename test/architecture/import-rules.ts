@@ -35,7 +35,7 @@ const everything = [
 
 export const rules: Readonly<Record<string, Rule>> = {
   'src/core': { parts: [], packages: [], isPure: true },
-  'src/domain': { parts: ['src/core'], packages: ['zod'] },
+  'src/domain': { parts: ['src/core'], packages: ['zod', 'croner'] },
   'machines/generic': { parts: ['src/core'], packages: ['xstate'], isPure: true },
   machines: { parts: [...words, 'machines/generic'], packages: ['xstate'], isPure: true },
   'src/runtime/interfaces': { parts: ['src/core'], packages: [] },
