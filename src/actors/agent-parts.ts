@@ -6,6 +6,8 @@ import type { DefinitionsStore } from '../domain/agent-definitions.ts';
 import type { Catalog } from '../domain/catalog.ts';
 import type { PlanStore } from '../domain/plan-store.ts';
 import type { Progress } from '../domain/run.ts';
+import type { ScheduleStore } from '../domain/schedule-store.ts';
+import type { NatsFates } from '../nats/fates.ts';
 import type { Membership } from '../runtime/membership.ts';
 import type { RecordStore } from '../runtime/record-store.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -23,6 +25,8 @@ export interface AgentParts {
   runtime: Runtime;
   store: RecordStore;
   plans: PlanStore;
+  schedules: ScheduleStore;
+  fates: NatsFates;
   /** What the files of all agents define. */
   definitions: DefinitionsStore;
   catalog: Catalog;
@@ -39,6 +43,12 @@ export interface AgentParts {
   pings: Pings;
   /** Puts a command into a mailbox and resolves with the actor's answer. */
   ask: (kind: string, id: string, command: object, withinMs: number) => Promise<unknown>;
+  /** Calls `see` with the key and the document of all that is kept beside the plans, and then with each change of it. */
+  followDocuments: (see: (key: string, document: unknown) => void) => Promise<() => void>;
+  /** Calls `hint` after steps of an actor, until the returned function is called; may miss some. */
+  onEvent: (kind: string, id: string, hint: () => void) => () => void;
+  /** Resolves when the newest step of an actor here is in the store, and not only in the journal. */
+  untilReplayed: (kind: string, id: string, signal: AbortSignal) => Promise<void>;
   /** Asks all agents an internal command, and resolves with the answer of the one that it concerns. */
   askAgents: (command: string, input: object, withinMs: number) => Promise<unknown>;
   tellProgress: (kind: string, id: string, progress: Progress) => void;

@@ -28,6 +28,7 @@ import { closingMs, drainGraceMs } from './grace.ts';
 import { OverdueWatch } from './overdue-watch.ts';
 import { speaks } from './responsibility.ts';
 import { offeredKinds, runDefinitions } from './run-definitions.ts';
+import { schedulesOf } from './schedules/schedules.ts';
 import { WorkTree } from './work-tree.ts';
 
 export interface AgentOptions {
@@ -122,6 +123,7 @@ export class Agent {
       agent: config.name,
       definitions: runDefinitions(this.parts),
       custody: this.parts.custody,
+      schedules: schedulesOf(this.parts),
       onEscalated: error => this.#escalated(error),
     });
     this.ended = new Promise(resolve => {

@@ -8,12 +8,14 @@ import { NatsCatalog } from '../nats/catalog-store.ts';
 import { type Link, openLink } from '../nats/connection.ts';
 import { Correspondence } from '../nats/correspondence.ts';
 import { NatsDefinitionsStore } from '../nats/definitions-store.ts';
+import { NatsFates } from '../nats/fates.ts';
 import { NatsMailboxes } from '../nats/mailboxes.ts';
 import { NatsMembership } from '../nats/membership.ts';
 import { Names } from '../nats/names.ts';
 import { NatsPlanStore } from '../nats/plan-store.ts';
 import { NatsRecordStore } from '../nats/record-store.ts';
 import { NatsRefusals } from '../nats/refusals.ts';
+import { NatsScheduleStore } from '../nats/schedule-store.ts';
 import { prepareStorage } from '../nats/storage.ts';
 import { identityOf, isAlive } from '../runner/process-identity.ts';
 import { JournalFile } from '../runtime/journal-file.ts';
@@ -93,6 +95,8 @@ export async function joinCluster(options: ClusterOptions, signal: AbortSignal) 
       mailboxes,
       refusals: new NatsRefusals(link, names),
       plans: new NatsPlanStore(link, names),
+      schedules: new NatsScheduleStore(link, names),
+      fates: new NatsFates(link, names),
       definitions,
       catalog,
       entries,

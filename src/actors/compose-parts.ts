@@ -3,6 +3,8 @@ import type { Fact, Observer } from '../core/observer.ts';
 import type { AgentConfig } from '../domain/agent-config.ts';
 import { runKinds } from '../domain/run.ts';
 import { turnLimitsOf, turnOf } from '../domain/turn.ts';
+import { followDocuments } from '../nats/document-feed.ts';
+import { onEvent } from '../nats/events.ts';
 import { publishProgress } from '../nats/progress.ts';
 import type { EngineLimits } from '../runner/cgroup-leaves.ts';
 import type { Host } from '../runtime/host.ts';
@@ -16,6 +18,7 @@ import { Hooks } from './hooks.ts';
 import { Pings } from './pings.ts';
 import { candidatesOf } from './responsibility.ts';
 import { offeredKinds } from './run-definitions.ts';
+import { ScheduleFacts } from './schedules/schedule-facts.ts';
 import { Turns } from './turns.ts';
 
 export interface Composition {
@@ -30,13 +33,26 @@ export interface Composition {
 }
 
 export function composeParts({ config, version, cluster, clock, observe, now }: Composition): AgentParts {
-  const { store, mailboxes, refusals, plans, definitions, catalog, entries, membership, correspondence } = cluster;
+  const {
+    store,
+    mailboxes,
+    refusals,
+    plans,
+    schedules,
+    fates,
+    definitions,
+    catalog,
+    entries,
+    membership,
+    correspondence,
+  } = cluster;
   const { link, names, owner } = cluster;
   const turns = new Turns(turnLimitsOf(config));
   /** A turn is held until its run is over, or is another's: whatever became of the effects of its last state. */
   const giveTurn = (fact: Fact) => {
     if ((fact.fact === 'actor.transition' && fact.final) || fact.fact === 'actor.fenced') turns.give(fact.id);
   };
+  const scheduleFacts = new ScheduleFacts({ recordOf: id => runtime.find('schedule', id)?.record, observe });
   let writes = 0;
   const host: Host = {
     store,
@@ -50,6 +66,7 @@ export function composeParts({ config, version, cluster, clock, observe, now }: 
     observe: fact => {
       giveTurn(fact);
       observe(fact);
+      scheduleFacts.hear(fact);
     },
     poison: new Map(),
   };
@@ -86,6 +103,8 @@ export function composeParts({ config, version, cluster, clock, observe, now }: 
     custody,
     store,
     plans,
+    schedules,
+    fates,
     definitions,
     catalog,
     entries,
@@ -97,6 +116,9 @@ export function composeParts({ config, version, cluster, clock, observe, now }: 
     hooks: new Hooks({ hooks: config.hooks, observe, now }),
     pings: new Pings({ pings: config.pings, observe, now }),
     ask: (kind, id, command, withinMs) => correspondence.ask(kind, id, command, withinMs),
+    followDocuments: see => followDocuments(link, names, see),
+    onEvent: (kind, id, hint) => onEvent(link, names, kind, id, hint),
+    untilReplayed: (kind, id, signal) => store.untilReplayed(kind, id, signal),
     askAgents: (command, input, withinMs) => correspondence.askAgents(names.command(command), input, withinMs),
     tellProgress,
   };

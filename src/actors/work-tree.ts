@@ -9,6 +9,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { timeText } from '../runtime/step-record.ts';
 import { Supervisor } from '../runtime/supervisor.ts';
 import type { Custody } from './custody.ts';
+import type { Schedules } from './schedules/schedules.ts';
 
 export interface WorkTreeOptions {
   runtime: Runtime;
@@ -16,6 +17,7 @@ export interface WorkTreeOptions {
   /** Kinds of runs, each with its definition. */
   definitions: MachineDefinition[];
   custody: Custody;
+  schedules: Schedules;
   /** Called when the supervisors gave up: the agent cannot go on. */
   onEscalated: (error: Error) => void;
 }
@@ -36,27 +38,33 @@ export class WorkTree {
   }
 
   async #build(): Promise<void> {
-    const { runtime, definitions, custody, onEscalated } = this.#options;
+    const { runtime, definitions, custody, schedules: kept, onEscalated } = this.#options;
     const { clock, observe, random } = runtime.host;
     const work = new Supervisor({ name: 'work', clock, observe, random, intensity: 3, periodMs: 60_000 });
     work.onEscalated(onEscalated);
     this.#work = work;
-    const backups = new Supervisor({
-      name: 'backups',
-      clock,
-      observe,
-      random,
-      intensity: 1_000,
-      periodMs: 60_000,
-      stopOrder: 'together',
-      onRestarted: (key, restarts, afterMs) => {
-        const [kind = '', id = ''] = key.split('.');
-        observe({ fact: 'actor.restarted', kind, id, restarts, afterMs, at: timeText(clock.now()) });
-      },
-    });
+    const independent = (name: string) =>
+      new Supervisor({
+        name,
+        clock,
+        observe,
+        random,
+        intensity: 1_000,
+        periodMs: 60_000,
+        stopOrder: 'together',
+        onRestarted: (key, restarts, afterMs) => {
+          const [kind = '', id = ''] = key.split('.');
+          observe({ fact: 'actor.restarted', kind, id, restarts, afterMs, at: timeText(clock.now()) });
+        },
+      });
+    const schedules = independent('schedules');
+    await work.add(schedules.asChild());
+    runtime.define(kept.definition, schedules);
+    const backups = independent('backups');
     await work.add(backups.asChild());
     for (const definition of definitions) runtime.define(definition, backups);
     await custody.open();
+    await kept.keeper.open();
   }
 
   /** Drains all work by `deadline` (ms since the epoch) and says what did not stop. */
@@ -66,6 +74,7 @@ export class WorkTree {
     this.#work = undefined;
     this.#opened = undefined;
     this.#options.custody.close();
+    await this.#options.schedules.keeper.close();
     const before = [...this.#options.runtime.actors].length - 1; // the agent's own actor is not drained
     const startedAt = clock.now();
     observe({

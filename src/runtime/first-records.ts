@@ -59,11 +59,12 @@ export async function createForOther(
   host: Host,
   definition: MachineDefinition,
   id: string,
-  options: CreateOptions & { handTo: string },
+  options: CreateOptions & { handTo: string; signal?: AbortSignal | undefined },
 ): Promise<{ created: boolean; stored: StoredRecord }> {
   const { standing } = firstOf(host, definition, id, options, host.clock.now(), () => undefined);
   const record: ActorRecord = { ...standing.record, owner: null, handTo: options.handTo };
-  const written = await host.store.append(record);
+  const { signal } = options;
+  const written = await host.store.append(record, signal ? { signal } : {});
   if (written.outcome === 'superseded') return { created: false, stored: written.by };
   const { kind, from, state, event, reason, note, final } = record;
   const told = { kind, id, from, state, event, reason, note, final, agent: options.handTo, at: record.at };

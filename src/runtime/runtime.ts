@@ -164,12 +164,12 @@ export class Runtime {
 
   /**
    * Creates an actor that the agent `handTo` is to run, by its first record, and runs nothing of it here, also where that
-   * is this agent: `adopt` takes it. `created` is false where the id is taken, by `stored`.
+   * is this agent: `adopt` takes it. `created` is false where the id is taken, by `stored`. Rejects with the signal's reason.
    */
   async create(
     kind: string,
     id: string,
-    options: StartOptions & { handTo: string },
+    options: StartOptions & { handTo: string; signal?: AbortSignal },
   ): Promise<{ created: boolean; stored: StoredRecord }> {
     const { definition } = this.#known(kind);
     refuseOddId(id);

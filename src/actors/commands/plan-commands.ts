@@ -3,11 +3,10 @@ import { z } from 'zod';
 import { AnswerError } from '../../core/answer-error.ts';
 import { commandFields } from '../../domain/commands.ts';
 import { overdueOf } from '../../domain/overdue.ts';
-import { type Pause, pauseNow, untilMs, untilText } from '../../domain/pause.ts';
+import { type Pause, pauseNow, untilText } from '../../domain/pause.ts';
 import { nameText, planSchema } from '../../domain/plan.ts';
 import type { StoredPlan } from '../../domain/plan-store.ts';
 import { command } from '../../nats/command-service.ts';
-import { timeText } from '../../runtime/step-record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { OneAtATime } from '../one-at-a-time.ts';
 import { backupsOfPlans } from '../overdue-watch.ts';
@@ -16,6 +15,7 @@ import { refuseImpossible } from '../plan-refusals.ts';
 import { warningsOf } from '../plan-warnings.ts';
 import { answerPlaced } from '../responsibility.ts';
 import { planOf, unknownPlan } from './lookups.ts';
+import { momentOf } from './moments.ts';
 import { recordsOf } from './records.ts';
 
 const requestId = commandFields.requestId;
@@ -66,7 +66,7 @@ export function planCommands(parts: AgentParts) {
     'plan.pause': command({
       schema: z.strictObject({ name: nameText, until: untilText.optional(), ...commandFields }),
       handle: async ({ name, until, note = null, requestId }) => {
-        const pause = { until: until === undefined ? null : momentOf(until, parts.clock.now()), note };
+        const pause = { until: until === undefined ? null : momentOf('plan.pause', until, parts.clock.now()), note };
         await setPause(parts, name, pause, requestId);
         return {};
       },
@@ -121,13 +121,6 @@ async function shown(parts: AgentParts, stored: readonly StoredPlan[]): Promise<
 async function setPause(parts: AgentParts, name: string, pause: Pause | null, requestId: string | undefined) {
   const isThere = await parts.plans.pause(name, pause, requestId === undefined ? {} : { requestId });
   if (!isThere) throw await unknownPlan(parts, name);
-}
-
-/** The moment of a checked `until`, as RFC 3339. */
-function momentOf(until: string, now: number): string {
-  const atMs = untilMs(until, now) ?? now;
-  if (atMs > now) return timeText(atMs);
-  throw new AnswerError('invalid', `plan.pause: until: ${until} is over already`, 'name a moment that is to come');
 }
 
 async function hangingOn(parts: AgentParts, plan: string, keepBackups: boolean): Promise<string[]> {

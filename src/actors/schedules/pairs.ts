@@ -2,6 +2,7 @@
  * Which pairs of schedule and plan there should be: a schedule names one plan, or selects plans by their labels. It is told
  * of each change of a document, and answers with the pairs that the change concerns, without a look at the others.
  */
+import { scheduleActorId } from '../../domain/schedule.ts';
 
 /** What is read of a schedule's document to find its plans. */
 export interface Selecting {
@@ -16,11 +17,7 @@ export interface Pair {
 
 type Labels = Readonly<Record<string, string>>;
 
-/** The id of the actor of a pair; names have no double dash. */
-export function pairId({ schedule, plan }: Pair): string {
-  return `${schedule}--${plan}`;
-}
-
+/** The pair of an actor's id: names have no double dash. */
 export function pairOf(id: string): Pair {
   const [schedule = '', plan = ''] = id.split('--');
   return { schedule, plan };
@@ -62,7 +59,7 @@ export class Pairs<Schedule extends Selecting> {
     const changed: string[] = [];
     for (const schedule of [...(this.#naming.get(name) ?? []), ...this.#selecting]) {
       const document = this.#schedules.get(schedule);
-      const id = pairId({ schedule, plan: name });
+      const id = scheduleActorId(schedule, name);
       const isWanted = labels !== undefined && document !== undefined && selects(document, name, labels);
       if (this.#set(schedule, id, isWanted)) changed.push(id);
     }
@@ -73,7 +70,7 @@ export class Pairs<Schedule extends Selecting> {
   scheduleChanged(name: string, document: Schedule | undefined): string[] {
     const before = this.#pairs.get(name) ?? new Set();
     this.#index(name, document);
-    const wanted = new Set(document ? this.#plansOf(document).map(plan => pairId({ schedule: name, plan })) : []);
+    const wanted = new Set(document ? this.#plansOf(document).map(plan => scheduleActorId(name, plan)) : []);
     if (wanted.size > 0) this.#pairs.set(name, wanted);
     else this.#pairs.delete(name);
     return [...new Set([...before, ...wanted])];

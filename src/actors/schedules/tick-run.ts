@@ -5,36 +5,30 @@
 import { failpoint } from '../../core/failpoint.ts';
 import { pauseNow } from '../../domain/pause.ts';
 import { agentOfPlan } from '../../domain/placement.ts';
-import { runIdOfTick } from '../../domain/run-id.ts';
+import type { ScheduleContext, StartedRun, Turn } from '../../domain/schedule-context.ts';
 import { timeText } from '../../runtime/step-record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { candidatesOf } from '../responsibility.ts';
 import type { OfferedKind } from '../run-definitions.ts';
 import { runPolicyOf } from '../run-policy.ts';
-import type { Pair } from './pairs.ts';
 import { taskOf } from './tasks.ts';
-
-export interface TickRun {
-  run: string;
-  kind: OfferedKind;
-}
 
 /** How long the agent of a run that was created for it is asked to take it. It would find it anyway. */
 const takeMs = 2_000;
 
-/** Creates the run of a tick, or finds it; `cannot` says in words why there can be none. */
+/** Creates the run of a turn, or finds it; `cannot` says in words why there can be none. */
 export async function startTickRun(
   parts: AgentParts,
-  { schedule, plan: name }: Pair,
-  taskName: string,
-  tickMs: number,
-): Promise<TickRun | { cannot: string }> {
-  const task = taskOf(taskName);
-  if (!task) return { cannot: `this version runs no ${taskName}` };
+  { schedule, plan: name, document }: Pick<ScheduleContext, 'schedule' | 'plan' | 'document'>,
+  { run: id, tick, byHand }: Turn,
+  signal: AbortSignal,
+): Promise<StartedRun | { cannot: string }> {
+  const task = taskOf(document.task);
+  if (!task) return { cannot: `this version runs no ${document.task}` };
   const { kind } = task;
-  const id = runIdOfTick(name, tickMs, schedule);
+  const started = { run: id, kind, tick };
   // Asked again after a crash, whatever has changed since.
-  if (await parts.store.read(kind, id)) return { run: id, kind };
+  if (await parts.store.read(kind, id)) return started;
   const stored = await parts.plans.get(name);
   if (!stored) return { cannot: `plan ${name} is not there` };
   const { plan, revision: planRevision } = stored;
@@ -46,15 +40,12 @@ export async function startTickRun(
   if (typeof agent !== 'string') return agent;
   const policy = runPolicyOf(plan, parts.config);
   const input = { id, task: kind, agent, document: plan, planRevision, policy, schedule, ...asked };
+  const note = `${byHand ? 'trigger' : 'tick'} ${timeText(tick)} of schedule ${schedule}`;
   failpoint('schedule.before-run');
-  await parts.runtime.create(kind, id, {
-    input,
-    handTo: agent,
-    note: `tick ${timeText(tickMs)} of schedule ${schedule}`,
-  });
+  await parts.runtime.create(kind, id, { input, handTo: agent, note, signal });
   failpoint('schedule.run-created');
   handOver(parts, kind, id, agent);
-  return { run: id, kind };
+  return started;
 }
 
 /** Says to the agent of a run that it is there, and does not wait for it. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Pairs, pairId, pairOf, type Selecting } from '../../../src/actors/schedules/pairs.ts';
+import { Pairs, pairOf, type Selecting } from '../../../src/actors/schedules/pairs.ts';
+import { scheduleActorId } from '../../../src/domain/schedule.ts';
 
 type Labels = Record<string, string>;
 
@@ -20,7 +21,7 @@ test('a schedule that selects has a pair of each plan with its labels, and one t
 
 test('the name of an actor tells its schedule and its plan', () => {
   const pair = { schedule: 'every-six', plan: 'a-b-c' };
-  expect(pairOf(pairId(pair))).toEqual(pair);
+  expect(pairOf(scheduleActorId(pair.schedule, pair.plan))).toEqual(pair);
 });
 
 test('after any changes in any order the pairs are those of the documents as they are, and each change names what it changed', () => {

@@ -1,0 +1,91 @@
+/** `schedule.pause`, `schedule.resume` and `schedule.trigger`: to the actors of a schedule, or to the one of a plan. */
+import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import { AnswerError } from '../../core/answer-error.ts';
+import { nearest } from '../../core/nearest.ts';
+import { commandFields } from '../../domain/commands.ts';
+import { untilText } from '../../domain/pause.ts';
+import { runIdOfRequest, runIdOfTime } from '../../domain/run-id.ts';
+import { scheduleActorId } from '../../domain/schedule.ts';
+import { nameText } from '../../domain/texts.ts';
+import { type AnyCommand, command } from '../../nats/command-service.ts';
+import type { AgentParts } from '../agent-parts.ts';
+import { pairOf } from '../schedules/pairs.ts';
+import { momentOf } from './moments.ts';
+import { recordsOf } from './records.ts';
+import { tellActor } from './tell-actor.ts';
+
+const ofSchedule = { name: nameText, plan: nameText.optional(), ...commandFields };
+
+/** How many actors are told at once. */
+const atOnce = 64;
+
+export function scheduleActorCommands(parts: AgentParts): Record<string, AnyCommand> {
+  return {
+    'schedule.pause': command({
+      schema: z.strictObject({ ...ofSchedule, until: untilText.optional() }),
+      handle: async ({ name, plan, until, ...said }) => {
+        const moment = until === undefined ? null : momentOf('schedule.pause', until, parts.clock.now());
+        await tellAll(parts, name, plan, () => ({ type: 'schedule.pause', until: moment, ...said }));
+        return {};
+      },
+    }),
+    'schedule.resume': command({
+      schema: z.strictObject(ofSchedule),
+      handle: async ({ name, plan, ...said }) => {
+        await tellAll(parts, name, plan, () => ({ type: 'schedule.resume', ...said }));
+        return {};
+      },
+    }),
+    'schedule.trigger': command({
+      schema: z.strictObject(ofSchedule),
+      handle: async ({ name, plan, ...said }) => {
+        const ids: string[] = [];
+        await tellAll(parts, name, plan, of => {
+          const run = runOf(of, said.requestId, parts.clock.now());
+          ids.push(run);
+          return { type: 'schedule.trigger', run, ...said };
+        });
+        return { ids: ids.sort() };
+      },
+    }),
+  };
+}
+
+function runOf(plan: string, requestId: string | undefined, now: number): string {
+  return requestId === undefined
+    ? runIdOfTime(plan, now, randomBytes(3).toString('hex'))
+    : runIdOfRequest(plan, requestId);
+}
+
+/** Tells all actors of a schedule that have not ended, or the one of a plan; rejects with the first refusal. */
+async function tellAll(
+  parts: AgentParts,
+  name: string,
+  plan: string | undefined,
+  commandTo: (plan: string) => { type: string; requestId?: string | undefined },
+): Promise<void> {
+  const ids = plan === undefined ? await actorsOf(parts, name) : [scheduleActorId(name, plan)];
+  if (plan === undefined && ids.length === 0) throw await noActor(parts, name);
+  const left = ids.values();
+  const worker = async () => {
+    for (const id of left) await tellActor(parts, 'schedule', id, commandTo(pairOf(id).plan));
+  };
+  await Promise.all(Array.from({ length: Math.min(atOnce, ids.length) }, worker));
+}
+
+async function actorsOf({ store }: AgentParts, name: string): Promise<string[]> {
+  const records = (await recordsOf(store, 'schedule')).map(({ record }) => record);
+  return records.filter(({ final, id }) => !final && pairOf(id).schedule === name).map(({ id }) => id);
+}
+
+async function noActor({ schedules }: AgentParts, name: string): Promise<AnswerError> {
+  if (await schedules.get(name))
+    return new AnswerError('refused', `schedule ${name} has no plan now`, 'see which plans have the labels it selects');
+  const near = nearest(
+    name,
+    (await schedules.list()).map(({ schedule }) => schedule.name),
+  );
+  const hint = near ? `did you mean ${near}?` : 'see them with: reeve schedule list';
+  return new AnswerError('not-found', `there is no schedule ${name}`, hint);
+}

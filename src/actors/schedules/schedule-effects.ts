@@ -1,0 +1,145 @@
+/**
+ * What a schedule does to the world: it decides its ticks, makes their runs, and follows the one that is in the way.
+ *
+ * 1. The run is made first, or found; then each fate is stored; only then does the schedule's own record go beyond the
+ *    ticks. Asked again after a crash at any point it comes to the same run, and tells the same or a better fate.
+ * 2. It acts on what the store has of the schedule, never on a step that only stands in the journal: another agent may
+ *    run the schedule by then.
+ * 3. While NATS is away it tries again, until its signal is aborted.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FireInput, FireOutput, FollowInput, scheduleEffects } from '../../../machines/schedule-effects.ts';
+import { AnswerError } from '../../core/answer-error.ts';
+import { failpoint } from '../../core/failpoint.ts';
+import type { TickFate } from '../../domain/fate.ts';
+import { runIdOfTick } from '../../domain/run-id.ts';
+import { scheduleActorId } from '../../domain/schedule.ts';
+import type { Blocked, ScheduleContext, StartedRun } from '../../domain/schedule-context.ts';
+import { type Busy, type Decided, type Decision, decideVisit, type Known, ticksOf } from '../../domain/tick-decision.ts';
+import { effect } from '../../runtime/effect.ts';
+import { explain } from '../../runtime/explanation.ts';
+import { timeText } from '../../runtime/step-record.ts';
+import type { AgentParts } from '../agent-parts.ts';
+import { followRun } from './run-follower.ts';
+import { taskOf } from './tasks.ts';
+import { startTickRun } from './tick-run.ts';
+
+const againMs = 500;
+
+export function scheduleEffectsOf(parts: AgentParts): typeof scheduleEffects {
+  return {
+    fire: effect<FireOutput, FireInput>(({ input: { schedule }, signal }) =>
+      untilThere(() => fire(parts, schedule, signal), signal),
+    ),
+
+    follow: effect<void, FollowInput>(async ({ input: { current }, signal }) => {
+      if (!current) return await aborted(signal);
+      await followRun(parts, current.kind, current.run, signal);
+    }),
+  };
+}
+
+async function fire(parts: AgentParts, schedule: ScheduleContext, signal: AbortSignal): Promise<FireOutput> {
+  await parts.untilReplayed('schedule', scheduleActorId(schedule.schedule, schedule.plan), signal);
+  const known = await knownOf(parts, schedule);
+  const decision = decideVisit(schedule, known);
+  const { started, fates } = await begun(parts, schedule, decision, signal);
+  signal.throwIfAborted();
+  if (decision.cancels && known.busy) await cancel(parts, known.busy);
+  const told = fates.map(decided => fateOf(parts, schedule, decided));
+  failpoint('schedule.before-fate');
+  await Promise.all(told.map(fate => parts.fates.append(fate)));
+  failpoint('schedule.fate-told');
+  for (const fate of told) tell(parts, fate);
+  const { backlog, queued } = decision;
+  const current = started ?? (known.busy ? schedule.current : null);
+  const isInTheWay = known.busy !== null && (queued !== null || backlog.length > 0 || wasSkipped(fates));
+  const blocked = isInTheWay && known.busy ? blockedBy(parts, known.busy) : null;
+  return { current, blocked, backlog, queued, lastFate: told.at(-1) ?? null };
+}
+
+/** What the decision needs to know: whether the previous run still goes, and what ran while the clock was ahead. */
+async function knownOf(parts: AgentParts, schedule: ScheduleContext): Promise<Known> {
+  const { current, ahead, visit } = schedule;
+  return {
+    busy: current ? await busyOf(parts, current) : null,
+    ran: ahead === null || !visit ? new Set() : await ranOf(parts, schedule, ticksOf(schedule, visit)),
+  };
+}
+
+async function busyOf({ store, runtime }: AgentParts, { run, kind }: StartedRun): Promise<Busy | null> {
+  const record = (await store.read(kind, run))?.record;
+  if (!record || record.final) return null;
+  const { waitsFor, why } = explain(record, runtime.definition(kind));
+  const agent = record.owner?.agent ?? record.handTo;
+  const where = agent === null ? '' : ` on agent ${agent}`;
+  return { run, kind, state: record.state, why: `${record.state}${where}: ${waitsFor ?? why}` };
+}
+
+async function ranOf(
+  { store }: AgentParts,
+  { document, plan, schedule, ahead }: ScheduleContext,
+  ticks: readonly number[],
+): Promise<ReadonlySet<number>> {
+  const task = taskOf(document.task);
+  const ran = new Set<number>();
+  for (const tick of ticks)
+    if (task && tick <= (ahead ?? 0) && (await store.read(task.kind, runIdOfTick(plan, tick, schedule)))) ran.add(tick);
+  return ran;
+}
+
+/** Makes the run that the decision starts; where there can be none, its tick is missed, and says why. */
+async function begun(
+  parts: AgentParts,
+  schedule: ScheduleContext,
+  { start, fates }: Decision,
+  signal: AbortSignal,
+): Promise<{ started: StartedRun | null; fates: Decided[] }> {
+  if (!start) return { started: null, fates };
+  const started = await startTickRun(parts, schedule, start, signal);
+  if (!('cannot' in started)) return { started, fates };
+  const missed = { tick: start.tick, fate: 'missed' as const, reason: started.cannot, run: null };
+  return { started: null, fates: fates.map(each => (each.tick === start.tick ? missed : each)) };
+}
+
+async function cancel(parts: AgentParts, { kind, run }: Busy): Promise<void> {
+  const note = 'the next tick of its schedule takes its place (overlap: cancel-previous)';
+  const command = { type: `${kind}.cancel`, note, requestId: `superseded-${run}` };
+  await parts.runtime.host.mailboxes.send(kind, run, Buffer.from(JSON.stringify(command)));
+}
+
+function wasSkipped(fates: readonly Decided[]): boolean {
+  return fates.some(({ fate }) => fate === 'skipped-overlap');
+}
+
+function blockedBy({ clock }: AgentParts, { run, kind, state, why }: Busy): Blocked {
+  return { run, kind, state, since: timeText(clock.now()), why };
+}
+
+function fateOf({ clock }: AgentParts, { schedule, plan }: ScheduleContext, decided: Decided): TickFate {
+  const { tick, fate, reason, run } = decided;
+  return { schedule, plan, tick: timeText(tick), fate, reason, run, at: timeText(clock.now()) };
+}
+
+function tell({ observe }: AgentParts, { at, ...fate }: TickFate): void {
+  observe({ fact: 'tick.fated', ...fate, lateMs: Math.max(0, Date.parse(at) - Date.parse(fate.tick)), at });
+}
+
+/** Tries until NATS answers. */
+async function untilThere<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof AnswerError && error.code === 'unavailable')) throw error;
+      await sleep(againMs, undefined, { signal });
+    }
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}
