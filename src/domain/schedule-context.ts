@@ -1,4 +1,7 @@
-/** A schedule and one of its plans, as its actor stands: the shape of the context, which is public (WIRE). Times are in milliseconds since the epoch where they are not texts. */
+/**
+ * A schedule and one of its plans, as its actor stands: the shape of the context, which is public (WIRE). Times that are
+ * numbers are in milliseconds since the epoch.
+ */
 import type { TickFate } from './fate.ts';
 import type { RunKind } from './run.ts';
 import type { Schedule } from './schedule.ts';
@@ -30,16 +33,23 @@ export interface Blocked {
   why: string;
 }
 
-/** What a visit to the ticks covers. */
+/**
+ * A visit to the ticks that are due. All that decides is written down when it is begun, so that it comes to the same
+ * however often it is asked.
+ */
 export interface Visit {
-  /** When it was begun: what decides by time decides by this, however often it is asked. */
+  /** When it was begun. */
   at: number;
   /** The ticks after `tickedThrough` up to and with this are decided. */
   through: number;
-  /** Others are due after them: the next visit comes at once. */
+  /** Others are due after them, for the visit that follows at once. */
   more: boolean;
-  /** It follows a visit that left some. */
+  /** It follows such a one. */
   continued: boolean;
+  /** `paused` starts only what was triggered by hand; `retiring` starts nothing, and what waits is cancelled. */
+  mode: 'open' | 'paused' | 'retiring';
+  /** A trigger by hand that it decides too. */
+  byHand: Turn | null;
 }
 
 /** The context of a schedule's actor. JSON, and small: a record is at most 32 kB. */
@@ -53,13 +63,15 @@ export interface ScheduleContext {
   tickedThrough: number;
   /** The next tick; null where none comes. */
   next: number | null;
-  /** What is being decided, while it fires. */
+  /** What is being decided; it stays until its outcome is known, also over a drain. */
   visit: Visit | null;
+  /** The last visit left some that are due. */
+  moreDue: boolean;
   /** Missed ticks that run one after another (`onMissed: run-all`), oldest first, at most 100. */
   backlog: number[];
   /** The one turn that waits for the previous run (`overlap: queue-one` and `cancel-previous`). */
   queued: Turn | null;
-  /** A trigger by hand that was not decided yet. */
+  /** A trigger by hand for the next visit. */
   byHand: Turn | null;
   /** The last run that it started; null once that is known to be over. */
   current: StartedRun | null;

@@ -50,8 +50,6 @@ export const scheduleSchema = z
       wrong('plans', 'stands beside plan; name one plan, or select several by labels');
     if (schedule.plan === undefined && schedule.plans === undefined)
       wrong('plan', 'is missing; name a plan, or select several by plans: { labels }');
-    if (schedule.every !== undefined && schedule.timezone !== undefined)
-      wrong('timezone', 'has no meaning beside every, which counts from the epoch; remove it, or write cron');
   });
 
 export type Schedule = z.infer<typeof scheduleSchema>;

@@ -7,8 +7,8 @@ import type { MachineDefinition } from './definition.ts';
 export type Deadlines = Record<string, number>;
 
 /**
- * The deadlines of `next`. One whose state was already there in `previous` keeps its time, whatever happened within the
- * state; one whose state was entered starts at `at`.
+ * The deadlines of `next`. One that the context says is as the context says. Of the others, one whose state was already
+ * there in `previous` keeps its time, whatever happened within the state, and one whose state was entered starts at `at`.
  */
 export function deadlinesOf(
   definition: MachineDefinition,
@@ -18,11 +18,15 @@ export function deadlinesOf(
   previous?: { snapshot: AnyMachineSnapshot; deadlines: Deadlines },
 ): Deadlines {
   const deadlines: Deadlines = {};
-  if (next.status !== 'active' || !definition.deadlineMs) return deadlines;
+  const { deadlineAt, deadlineMs } = definition;
+  if (next.status !== 'active' || !(deadlineAt || deadlineMs)) return deadlines;
+  const context = next.context as never;
   for (const node of next._nodes) {
     for (const name of namedBy(node)) {
-      const kept = previous?.snapshot._nodes.includes(node) ? previous.deadlines[name] : undefined;
-      const lengthMs = kept === undefined ? definition.deadlineMs(name, next.context as never, random()) : undefined;
+      const said = deadlineAt?.(name, context);
+      if (said === null) continue;
+      const kept = said ?? (previous?.snapshot._nodes.includes(node) ? previous.deadlines[name] : undefined);
+      const lengthMs = kept === undefined ? deadlineMs?.(name, context, random()) : undefined;
       const time = kept ?? (lengthMs === undefined ? undefined : at + lengthMs);
       if (time !== undefined) deadlines[name] = time;
     }

@@ -16,6 +16,11 @@ export interface MachineDefinition {
   /** Length of a deadline that a state names, in milliseconds; undefined means no limit. `random` is in [0, 1). */
   deadlineMs?: (name: string, context: never, random: number) => number | undefined;
   /**
+   * The absolute time of a deadline that the context says, in milliseconds since the epoch. Such a deadline follows the
+   * context with each step, also while its state is not left. Null is none; undefined leaves it to `deadlineMs`.
+   */
+  deadlineAt?: (name: string, context: never) => number | null | undefined;
+  /**
    * Turns the state and context of an older version's record into this version's; undefined refuses the record, which
    * then stands as it is and says so.
    */

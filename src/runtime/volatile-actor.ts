@@ -130,9 +130,10 @@ export class VolatileActor extends Alarm implements Logic, Child {
   }
 
   #follow(snapshot: AnyMachineSnapshot): void {
-    if (!this.#kind.definition.deadlineMs) return;
+    const { definition } = this.#kind;
+    if (!definition.deadlineMs && !definition.deadlineAt) return;
     const previous = this.#seen && { snapshot: this.#seen, deadlines: this.#deadlines };
-    this.#deadlines = deadlinesOf(this.#kind.definition, snapshot, this.#kind.clock.now(), this.#kind.random, previous);
+    this.#deadlines = deadlinesOf(definition, snapshot, this.#kind.clock.now(), this.#kind.random, previous);
     this.#seen = snapshot;
     this.#arm();
   }

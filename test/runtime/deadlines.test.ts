@@ -52,6 +52,24 @@ test('a state’s deadlines begin when it is entered, by policy and chance, and 
   expect(deadlinesOf(without, begun, 10_000, half)).toEqual({});
 });
 
+test('a deadline that the context says follows the context, also while its state is not left', () => {
+  const said: MachineDefinition = {
+    ...definition,
+    deadlineAt: (name, { extra }: { extra: number }) => (name === 'part' ? (extra > 0 ? extra : null) : undefined),
+  };
+  const [begun] = initialTransition(machine) as unknown as [AnyMachineSnapshot];
+  const first = deadlinesOf(said, begun, 10_000, half);
+  expect(first).toEqual({ whole: 11_010, part: 5 });
+  const moved = { ...begun, context: { extra: 12_345 } } as unknown as AnyMachineSnapshot;
+  const second = deadlinesOf(said, moved, 10_050, half, { snapshot: begun, deadlines: first });
+  expect(second).toEqual({ whole: 11_010, part: 12_345 });
+  const unsaid = { ...begun, context: { extra: 0 } } as unknown as AnyMachineSnapshot;
+  const kept = { snapshot: moved, deadlines: second };
+  expect(deadlinesOf(said, unsaid, 10_100, half, kept)).toEqual({ whole: 11_010 });
+  const { deadlineMs: _, ...alone } = said;
+  expect(deadlinesOf(alone, begun, 10_000, half)).toEqual({ part: 5 });
+});
+
 test('the nearest of no deadlines is never', () => {
   expect(nearestOf({})).toBe(Number.POSITIVE_INFINITY);
   expect(nearestOf({ a: 2, b: 1, c: 3 }, name => name === 'b')).toBe(2);
