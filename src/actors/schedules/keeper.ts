@@ -217,7 +217,7 @@ export class Keeper<Schedule extends Selecting> {
 
 /** What the record of a schedule's actor says of its past, for one that comes back. */
 export function returning({ context }: ActorRecord): JsonObject {
-  return { tickedThrough: context.tickedThrough ?? null };
+  return { tickedThrough: context.tickedThrough ?? 0 };
 }
 
 function isLiving({ alive, mode }: Member): boolean {

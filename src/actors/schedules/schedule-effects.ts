@@ -8,17 +8,25 @@
  * 3. While NATS is away it tries again, until its signal is aborted.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FireInput, FireOutput, FollowInput, scheduleEffects } from '../../../machines/schedule-effects.ts';
+import type { FireInput, FollowInput, scheduleEffects } from '../../../machines/schedule-effects.ts';
 import { AnswerError } from '../../core/answer-error.ts';
 import { failpoint } from '../../core/failpoint.ts';
 import type { TickFate } from '../../domain/fate.ts';
 import { runIdOfTick } from '../../domain/run-id.ts';
 import { scheduleActorId } from '../../domain/schedule.ts';
-import type { Blocked, ScheduleContext, StartedRun } from '../../domain/schedule-context.ts';
-import { type Busy, type Decided, type Decision, decideVisit, type Known, ticksOf } from '../../domain/tick-decision.ts';
+import type { ScheduleContext, StartedRun } from '../../domain/schedule-context.ts';
+import {
+  type Busy,
+  type Decided,
+  type Decision,
+  decideVisit,
+  type Known,
+  ticksOf,
+} from '../../domain/tick-decision.ts';
+import { fateOf, outcomeOf, refusedStart, type VisitOutcome } from '../../domain/visit-outcome.ts';
 import { effect } from '../../runtime/effect.ts';
 import { explain } from '../../runtime/explanation.ts';
-import { timeText } from '../../runtime/step-record.ts';
+import type { ActorRecord } from '../../runtime/record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { followRun } from './run-follower.ts';
 import { taskOf } from './tasks.ts';
@@ -28,7 +36,7 @@ const againMs = 500;
 
 export function scheduleEffectsOf(parts: AgentParts): typeof scheduleEffects {
   return {
-    fire: effect<FireOutput, FireInput>(({ input: { schedule }, signal }) =>
+    fire: effect<VisitOutcome, FireInput>(({ input: { schedule }, signal }) =>
       untilThere(() => fire(parts, schedule, signal), signal),
     ),
 
@@ -39,23 +47,19 @@ export function scheduleEffectsOf(parts: AgentParts): typeof scheduleEffects {
   };
 }
 
-async function fire(parts: AgentParts, schedule: ScheduleContext, signal: AbortSignal): Promise<FireOutput> {
+async function fire(parts: AgentParts, schedule: ScheduleContext, signal: AbortSignal): Promise<VisitOutcome> {
   await parts.untilReplayed('schedule', scheduleActorId(schedule.schedule, schedule.plan), signal);
   const known = await knownOf(parts, schedule);
   const decision = decideVisit(schedule, known);
-  const { started, fates } = await begun(parts, schedule, decision, signal);
+  const { made, fates } = await begun(parts, schedule, decision, signal);
   signal.throwIfAborted();
   if (decision.cancels && known.busy) await cancel(parts, known.busy);
-  const told = fates.map(decided => fateOf(parts, schedule, decided));
+  const told = fates.map(decided => fateOf(schedule, decided));
   failpoint('schedule.before-fate');
   await Promise.all(told.map(fate => parts.fates.append(fate)));
   failpoint('schedule.fate-told');
   for (const fate of told) tell(parts, fate);
-  const { backlog, queued } = decision;
-  const current = started ?? (known.busy ? schedule.current : null);
-  const isInTheWay = known.busy !== null && (queued !== null || backlog.length > 0 || wasSkipped(fates));
-  const blocked = isInTheWay && known.busy ? blockedBy(parts, known.busy) : null;
-  return { current, blocked, backlog, queued, lastFate: told.at(-1) ?? null };
+  return outcomeOf(schedule, known, { ...decision, fates }, made, told);
 }
 
 /** What the decision needs to know: whether the previous run still goes, and what ran while the clock was ahead. */
@@ -69,11 +73,13 @@ async function knownOf(parts: AgentParts, schedule: ScheduleContext): Promise<Kn
 
 async function busyOf({ store, runtime }: AgentParts, { run, kind }: StartedRun): Promise<Busy | null> {
   const record = (await store.read(kind, run))?.record;
-  if (!record || record.final) return null;
-  const { waitsFor, why } = explain(record, runtime.definition(kind));
-  const agent = record.owner?.agent ?? record.handTo;
-  const where = agent === null ? '' : ` on agent ${agent}`;
-  return { run, kind, state: record.state, why: `${record.state}${where}: ${waitsFor ?? why}` };
+  return record && !record.final ? { run, kind, ...madeOf({ runtime }, record) } : null;
+}
+
+function madeOf({ runtime }: Pick<AgentParts, 'runtime'>, record: ActorRecord): Pick<Busy, 'state' | 'why'> {
+  const { waitsFor, why } = explain(record, runtime.definition(record.kind));
+  const agent = record.owner?.agent ?? record.handTo ?? 'nobody';
+  return { state: record.state, why: `it is ${record.state} on agent ${agent}: ${waitsFor ?? why}` };
 }
 
 async function ranOf(
@@ -94,31 +100,18 @@ async function begun(
   schedule: ScheduleContext,
   { start, fates }: Decision,
   signal: AbortSignal,
-): Promise<{ started: StartedRun | null; fates: Decided[] }> {
-  if (!start) return { started: null, fates };
-  const started = await startTickRun(parts, schedule, start, signal);
-  if (!('cannot' in started)) return { started, fates };
-  const missed = { tick: start.tick, fate: 'missed' as const, reason: started.cannot, run: null };
-  return { started: null, fates: fates.map(each => (each.tick === start.tick ? missed : each)) };
+): Promise<{ made: Pick<Busy, 'state' | 'why'> | null; fates: Decided[] }> {
+  if (!start) return { made: null, fates };
+  const made = await startTickRun(parts, schedule, start, signal);
+  if (!('cannot' in made)) return { made: madeOf(parts, made), fates };
+  const refused = refusedStart(start, made.cannot);
+  return { made: null, fates: fates.map(each => (each.tick === start.tick ? refused : each)) };
 }
 
 async function cancel(parts: AgentParts, { kind, run }: Busy): Promise<void> {
   const note = 'the next tick of its schedule takes its place (overlap: cancel-previous)';
   const command = { type: `${kind}.cancel`, note, requestId: `superseded-${run}` };
   await parts.runtime.host.mailboxes.send(kind, run, Buffer.from(JSON.stringify(command)));
-}
-
-function wasSkipped(fates: readonly Decided[]): boolean {
-  return fates.some(({ fate }) => fate === 'skipped-overlap');
-}
-
-function blockedBy({ clock }: AgentParts, { run, kind, state, why }: Busy): Blocked {
-  return { run, kind, state, since: timeText(clock.now()), why };
-}
-
-function fateOf({ clock }: AgentParts, { schedule, plan }: ScheduleContext, decided: Decided): TickFate {
-  const { tick, fate, reason, run } = decided;
-  return { schedule, plan, tick: timeText(tick), fate, reason, run, at: timeText(clock.now()) };
 }
 
 function tell({ observe }: AgentParts, { at, ...fate }: TickFate): void {

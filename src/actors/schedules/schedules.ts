@@ -1,5 +1,5 @@
 /** The schedules of an agent, put together: what their actors are, and who keeps them. */
-import { scheduleDeadlineAt, scheduleMachine, version } from '../../../machines/schedule.ts';
+import { scheduleDeadlineAt, scheduleDeadlineMs, scheduleMachine, version } from '../../../machines/schedule.ts';
 import type { Plan } from '../../domain/plan.ts';
 import type { Schedule } from '../../domain/schedule.ts';
 import { scheduleCommands } from '../../domain/schedule-commands.ts';
@@ -20,6 +20,7 @@ export function schedulesOf(parts: AgentParts): Schedules {
     version,
     machine: scheduleMachine.provide({ actors: scheduleEffectsOf(parts) }),
     commands: scheduleCommands,
+    deadlineMs: scheduleDeadlineMs,
     deadlineAt: scheduleDeadlineAt,
     drainEvent: 'schedule.drain',
     returnedEvent: 'agent.returned',

@@ -5,7 +5,8 @@
 import { failpoint } from '../../core/failpoint.ts';
 import { pauseNow } from '../../domain/pause.ts';
 import { agentOfPlan } from '../../domain/placement.ts';
-import type { ScheduleContext, StartedRun, Turn } from '../../domain/schedule-context.ts';
+import type { ScheduleContext, Turn } from '../../domain/schedule-context.ts';
+import type { ActorRecord } from '../../runtime/record.ts';
 import { timeText } from '../../runtime/step-record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { candidatesOf } from '../responsibility.ts';
@@ -22,13 +23,13 @@ export async function startTickRun(
   { schedule, plan: name, document }: Pick<ScheduleContext, 'schedule' | 'plan' | 'document'>,
   { run: id, tick, byHand }: Turn,
   signal: AbortSignal,
-): Promise<StartedRun | { cannot: string }> {
+): Promise<ActorRecord | { cannot: string }> {
   const task = taskOf(document.task);
   if (!task) return { cannot: `this version runs no ${document.task}` };
   const { kind } = task;
-  const started = { run: id, kind, tick };
   // Asked again after a crash, whatever has changed since.
-  if (await parts.store.read(kind, id)) return started;
+  const there = await parts.store.read(kind, id);
+  if (there) return there.record;
   const stored = await parts.plans.get(name);
   if (!stored) return { cannot: `plan ${name} is not there` };
   const { plan, revision: planRevision } = stored;
@@ -42,10 +43,10 @@ export async function startTickRun(
   const input = { id, task: kind, agent, document: plan, planRevision, policy, schedule, ...asked };
   const note = `${byHand ? 'trigger' : 'tick'} ${timeText(tick)} of schedule ${schedule}`;
   failpoint('schedule.before-run');
-  await parts.runtime.create(kind, id, { input, handTo: agent, note, signal });
+  const { stored: created } = await parts.runtime.create(kind, id, { input, handTo: agent, note, signal });
   failpoint('schedule.run-created');
   handOver(parts, kind, id, agent);
-  return started;
+  return created.record;
 }
 
 /** Says to the agent of a run that it is there, and does not wait for it. */

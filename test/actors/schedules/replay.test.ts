@@ -13,7 +13,7 @@ import { eventually } from '../../support/eventually.ts';
 import { tellMeasured } from '../../support/measured.ts';
 import { repetitions } from '../../support/repetitions.ts';
 import { World } from '../../support/world.ts';
-import { faultsOf, fatesOf, runsOf, tickOf } from './ticks.ts';
+import { fatesOf, faultsOf, runsOf, tickOf } from './ticks.ts';
 
 const everyMs = 2_000;
 /** What a schedule may take beyond its interval, from the moment when all agents run again to the end of a new backup. */
@@ -65,9 +65,10 @@ async function untilAllRan(kind: string, wanted: readonly string[], since: numbe
   await eventually(
     `a new ${kind} of ${wanted}`,
     async () => {
+      await sleep(100);
       const rows = (await world.read(`${kind}.list`, { limit: 10_000 }))[`${kind}s`] as Record<string, string>[];
       const done = rows.filter(({ id = '', state }) => state === 'completed' && tickOf(id) >= since);
-      return wanted.every(plan => done.some(row => row.plan === plan)) || (await sleep(100), false);
+      return wanted.every(plan => done.some(row => row.plan === plan));
     },
     everyMs + boundMs,
   );
