@@ -34,6 +34,11 @@ export class ManualClock implements Clock {
     this.#alarms = this.#alarms.filter(each => each.alarm !== alarm);
   }
 
+  /** Forgets every alarm, as the end of a process does. */
+  forget(): void {
+    this.#alarms = [];
+  }
+
   get alarms(): number {
     return this.#alarms.length;
   }

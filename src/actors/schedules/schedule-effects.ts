@@ -30,11 +30,16 @@ import type { ActorRecord } from '../../runtime/record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { followRun } from './run-follower.ts';
 import { taskOf } from './tasks.ts';
-import { startTickRun } from './tick-run.ts';
+import { startTickRun, type TickParts } from './tick-run.ts';
+
+/** What of an agent the effects of a schedule need. */
+export interface ScheduleParts extends TickParts, Pick<AgentParts, 'observe' | 'onEvent' | 'untilReplayed'> {
+  fates: Pick<AgentParts['fates'], 'append'>;
+}
 
 const againMs = 500;
 
-export function scheduleEffectsOf(parts: AgentParts): typeof scheduleEffects {
+export function scheduleEffectsOf(parts: ScheduleParts): typeof scheduleEffects {
   return {
     fire: effect<VisitOutcome, FireInput>(({ input: { schedule }, signal }) =>
       untilThere(() => fire(parts, schedule, signal), signal),
@@ -47,7 +52,7 @@ export function scheduleEffectsOf(parts: AgentParts): typeof scheduleEffects {
   };
 }
 
-async function fire(parts: AgentParts, schedule: ScheduleContext, signal: AbortSignal): Promise<VisitOutcome> {
+async function fire(parts: ScheduleParts, schedule: ScheduleContext, signal: AbortSignal): Promise<VisitOutcome> {
   await parts.untilReplayed('schedule', scheduleActorId(schedule.schedule, schedule.plan), signal);
   const known = await knownOf(parts, schedule);
   const decision = decideVisit(schedule, known);
@@ -63,7 +68,7 @@ async function fire(parts: AgentParts, schedule: ScheduleContext, signal: AbortS
 }
 
 /** What the decision needs to know: whether the previous run still goes, and what ran while the clock was ahead. */
-async function knownOf(parts: AgentParts, schedule: ScheduleContext): Promise<Known> {
+async function knownOf(parts: ScheduleParts, schedule: ScheduleContext): Promise<Known> {
   const { current, ahead, visit } = schedule;
   return {
     busy: current ? await busyOf(parts, current) : null,
@@ -71,19 +76,19 @@ async function knownOf(parts: AgentParts, schedule: ScheduleContext): Promise<Kn
   };
 }
 
-async function busyOf({ store, runtime }: AgentParts, { run, kind }: StartedRun): Promise<Busy | null> {
+async function busyOf({ store, runtime }: ScheduleParts, { run, kind }: StartedRun): Promise<Busy | null> {
   const record = (await store.read(kind, run))?.record;
   return record && !record.final ? { run, kind, ...madeOf({ runtime }, record) } : null;
 }
 
-function madeOf({ runtime }: Pick<AgentParts, 'runtime'>, record: ActorRecord): Pick<Busy, 'state' | 'why'> {
+function madeOf({ runtime }: Pick<ScheduleParts, 'runtime'>, record: ActorRecord): Pick<Busy, 'state' | 'why'> {
   const { waitsFor, why } = explain(record, runtime.definition(record.kind));
   const agent = record.owner?.agent ?? record.handTo ?? 'nobody';
   return { state: record.state, why: `it is ${record.state} on agent ${agent}: ${waitsFor ?? why}` };
 }
 
 async function ranOf(
-  { store }: AgentParts,
+  { store }: ScheduleParts,
   { document, plan, schedule, ahead }: ScheduleContext,
   ticks: readonly number[],
 ): Promise<ReadonlySet<number>> {
@@ -96,7 +101,7 @@ async function ranOf(
 
 /** Makes the run that the decision starts; where there can be none, its tick is missed, and says why. */
 async function begun(
-  parts: AgentParts,
+  parts: ScheduleParts,
   schedule: ScheduleContext,
   { start, fates }: Decision,
   signal: AbortSignal,
@@ -108,13 +113,13 @@ async function begun(
   return { made: null, fates: fates.map(each => (each.tick === start.tick ? refused : each)) };
 }
 
-async function cancel(parts: AgentParts, { kind, run }: Busy): Promise<void> {
+async function cancel(parts: ScheduleParts, { kind, run }: Busy): Promise<void> {
   const note = 'the next tick of its schedule takes its place (overlap: cancel-previous)';
   const command = { type: `${kind}.cancel`, note, requestId: `superseded-${run}` };
   await parts.runtime.host.mailboxes.send(kind, run, Buffer.from(JSON.stringify(command)));
 }
 
-function tell({ observe }: AgentParts, { at, ...fate }: TickFate): void {
+function tell({ observe }: ScheduleParts, { at, ...fate }: TickFate): void {
   observe({ fact: 'tick.fated', ...fate, lateMs: Math.max(0, Date.parse(at) - Date.parse(fate.tick)), at });
 }
 

@@ -11,7 +11,7 @@ type Asked = { restore: RestoreRequest | null } | { cannot: string };
 
 interface Task {
   kind: OfferedKind;
-  ask: (parts: AgentParts, stored: StoredPlan) => Asked | Promise<Asked>;
+  ask: (parts: Pick<AgentParts, 'catalog'>, stored: StoredPlan) => Asked | Promise<Asked>;
 }
 
 const ofPlan = (): Asked => ({ restore: null });
@@ -27,12 +27,12 @@ export function taskOf(name: string): Task | undefined {
   return Object.hasOwn(tasks, name) ? tasks[name] : undefined;
 }
 
-function ofSnapshots(_: AgentParts, { plan }: StoredPlan): Asked {
+function ofSnapshots(_: unknown, { plan }: StoredPlan): Asked {
   if (engineOf(plan).snapshots) return { restore: null };
   return { cannot: `plan ${plan.name} has the engine ${plan.engine.type}, which makes no snapshots` };
 }
 
-async function ofNewestBackup({ catalog }: AgentParts, { plan }: StoredPlan): Promise<Asked> {
+async function ofNewestBackup({ catalog }: Pick<AgentParts, 'catalog'>, { plan }: StoredPlan): Promise<Asked> {
   const newest = (await catalog.list(plan.name)).find(({ deleting }) => !deleting);
   if (!newest) return { cannot: `plan ${plan.name} has no backup yet` };
   return { restore: { backup: newest.id, to: '', include: [] } };

@@ -14,12 +14,21 @@ import type { OfferedKind } from '../run-definitions.ts';
 import { runPolicyOf } from '../run-policy.ts';
 import { taskOf } from './tasks.ts';
 
+/** What of an agent it takes to make a run. */
+export interface TickParts
+  extends Pick<
+    AgentParts,
+    'config' | 'runtime' | 'store' | 'plans' | 'catalog' | 'membership' | 'clock' | 'askAgents'
+  > {
+  custody: Pick<AgentParts['custody'], 'take'>;
+}
+
 /** How long the agent of a run that was created for it is asked to take it. It would find it anyway. */
 const takeMs = 2_000;
 
 /** Creates the run of a turn, or finds it; `cannot` says in words why there can be none. */
 export async function startTickRun(
-  parts: AgentParts,
+  parts: TickParts,
   { schedule, plan: name, document }: Pick<ScheduleContext, 'schedule' | 'plan' | 'document'>,
   { run: id, tick, byHand }: Turn,
   signal: AbortSignal,
@@ -50,13 +59,13 @@ export async function startTickRun(
 }
 
 /** Says to the agent of a run that it is there, and does not wait for it. */
-function handOver({ config, custody, askAgents }: AgentParts, kind: OfferedKind, id: string, agent: string): void {
+function handOver({ config, custody, askAgents }: TickParts, kind: OfferedKind, id: string, agent: string): void {
   const taken = agent === config.name ? custody.take(kind, id) : askAgents('run.take', { agent, kind, id }, takeMs);
   taken.catch(() => undefined); // its agent compares
 }
 
 async function agentFor(
-  parts: AgentParts,
+  parts: TickParts,
   plan: Parameters<typeof agentOfPlan>[0],
 ): Promise<string | { cannot: string }> {
   const candidates = await candidatesOf(parts);

@@ -7,8 +7,7 @@ export async function fatesOf(world: World, schedule: string, plan?: string): Pr
   const asked = { schedule, ...(plan && { plan }), limit: 10_000 };
   const told = (await world.read('fate.list', asked)).fates as TickFate[];
   const holding = new Map<string, TickFate>();
-  for (const fate of told.toSorted((one, other) => (one.at < other.at ? -1 : 1)))
-    holding.set(`${fate.plan} ${fate.tick}`, fate);
+  for (const fate of told.toReversed()) holding.set(`${fate.plan} ${fate.tick}`, fate);
   return [...holding.values()].sort((one, other) => (one.tick < other.tick ? -1 : 1));
 }
 
