@@ -46,21 +46,21 @@ export function contextOf({ document, plan, revision, at, ...before }: ScheduleI
 
 /** Begins a visit to what is due at `at`. */
 export function visited(context: ScheduleContext, at: number): Change {
-  const corrected = { ...context, ...correctedBy(context, at) };
-  const { covered, through, more } = coverage(corrected, at);
+  const { covered, through, more } = coverage(context, at);
   const mode: Visit['mode'] = context.retiring !== null ? 'retiring' : context.pause ? 'paused' : 'open';
   const visit: Visit = { at, through, more, continued: context.moreDue, mode, byHand: context.byHand };
   return { ...covered, visit, moreDue: false, byHand: null };
 }
 
 /** The ticks to decide: of the old document up to its change, then of the new one. Those of a pause wait for its end. */
-function coverage(context: ScheduleContext, at: number): { covered: Change; through: number; more: boolean } {
-  const { document, plan, tickedThrough, change, retiring, pause } = context;
+function coverage(before: ScheduleContext, at: number): { covered: ScheduleContext; through: number; more: boolean } {
+  const covered = { ...before, ...correctedBy(before, at) };
+  const { document, plan, tickedThrough, change, retiring, pause } = covered;
   const end = Math.max(tickedThrough, change?.at ?? retiring ?? (pause ? tickedThrough : at));
   const { ticks, more } = ticksBetween(document, plan, tickedThrough, end, visitMax);
-  if (ticks.length > 0 || !change) return { covered: context, through: more ? (ticks.at(-1) as number) : end, more };
+  if (ticks.length > 0 || !change) return { covered, through: more ? (ticks.at(-1) as number) : end, more };
   const { document: newer, revision } = change;
-  return coverage({ ...context, document: newer, revision, tickedThrough: end, change: null }, at);
+  return coverage({ ...covered, document: newer, revision, tickedThrough: end, change: null }, at);
 }
 
 /**

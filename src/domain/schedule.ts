@@ -1,5 +1,6 @@
 /** The schedule: when a task of one plan, or of each plan that a selector names, is started by itself. */
 import { z } from 'zod';
+import { parseDuration } from '../core/durations.ts';
 import { faultOfCron, isTimeZone } from './cron.ts';
 import { durationMs, durationText } from './quantities.ts';
 import { nameText } from './texts.ts';
@@ -7,8 +8,7 @@ import { nameText } from './texts.ts';
 export const scheduleTasks = ['backup', 'snapshot', 'verify', 'drill', 'prune'] as const;
 
 /** Runs are named by the second of their tick, so nothing comes between two seconds. */
-const wholeSeconds = (what: string) =>
-  durationText.refine(text => durationMs(text) % 1_000 === 0, `${what} is not a whole number of seconds`);
+const wholeSeconds = (text: string) => (parseDuration(text) ?? 0) % 1_000 === 0;
 
 const cronText = z.string().superRefine((cron, context) => {
   const fault = faultOfCron(cron);
@@ -26,15 +26,18 @@ export const scheduleSchema = z
     task: z.enum(scheduleTasks),
     cron: cronText.optional(),
     /** Multiples of it since the epoch. */
-    every: wholeSeconds('every')
-      .refine(text => durationMs(text) >= 1_000, 'every is less than a second; write 1s or more')
+    every: durationText
+      .refine(
+        text => wholeSeconds(text) && parseDuration(text) !== 0,
+        'is not a whole number of seconds, at least one; write for example 30s, 15m or 6h',
+      )
       .optional(),
     timezone: z
       .string()
       .refine(isTimeZone, 'is not a time zone that this agent knows; write for example UTC or Europe/Berlin')
       .optional(),
     /** Each plan gets a stable offset of its own below it. */
-    spread: wholeSeconds('spread').optional(),
+    spread: durationText.refine(wholeSeconds, 'is not a whole number of seconds; write for example 10m').optional(),
     overlap: z.enum(['skip', 'queue-one', 'cancel-previous']).optional(),
     onMissed: z.enum(['skip', 'run-once', 'run-all']).optional(),
     /** The start deadline: a tick that is older when somebody comes to it is not made up for. */

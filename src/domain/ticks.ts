@@ -8,9 +8,7 @@ export type Timing = Pick<Schedule, 'name' | 'cron' | 'every' | 'timezone' | 'sp
 
 /** The first tick after `afterMs`; null where none comes. */
 export function nextTick(schedule: Timing, plan: string, afterMs: number): number | null {
-  const offsetMs = spreadOffsetMs(schedule, plan);
-  const next = nextUnspread(schedule, afterMs - offsetMs);
-  return next === null ? null : next + offsetMs;
+  return nextOf(schedule, plan)(afterMs);
 }
 
 /** The ticks after `fromMs` up to and with `toMs`, oldest first, at most `max`; `more` says that others follow them. */
@@ -21,11 +19,11 @@ export function ticksBetween(
   toMs: number,
   max: number,
 ): { ticks: number[]; more: boolean } {
+  const next = nextOf(schedule, plan);
   const ticks: number[] = [];
-  for (let tick = nextTick(schedule, plan, fromMs); tick !== null && tick <= toMs; ) {
+  for (let tick = next(fromMs); tick !== null && tick <= toMs; tick = next(tick)) {
     if (ticks.length === max) return { ticks, more: true };
     ticks.push(tick);
-    tick = nextTick(schedule, plan, tick);
   }
   return { ticks, more: false };
 }
@@ -39,9 +37,16 @@ export function spreadOffsetMs({ name, spread }: Pick<Schedule, 'name' | 'spread
   return (hash.readUIntBE(0, 6) % seconds) * 1_000;
 }
 
-function nextUnspread({ cron, every, timezone }: Timing, afterMs: number): number | null {
-  if (cron !== undefined) return nextOfCron(cron, timezone ?? 'UTC', afterMs);
-  if (every === undefined) return null;
+/** What comes after a moment, by a schedule that is read once. */
+function nextOf(schedule: Timing, plan: string): (afterMs: number) => number | null {
+  const { cron, every, timezone = 'UTC' } = schedule;
+  const offsetMs = spreadOffsetMs(schedule, plan);
+  if (cron !== undefined)
+    return afterMs => {
+      const next = nextOfCron(cron, timezone, afterMs - offsetMs);
+      return next === null ? null : next + offsetMs;
+    };
+  if (every === undefined) return () => null;
   const everyMs = durationMs(every);
-  return (Math.floor(afterMs / everyMs) + 1) * everyMs;
+  return afterMs => (Math.floor((afterMs - offsetMs) / everyMs) + 1) * everyMs + offsetMs;
 }

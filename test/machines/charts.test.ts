@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { AnyStateMachine } from 'xstate';
 import { agentCommands, agentFacts, agentMachine } from '../../machines/agent.ts';
 import { runCommandsOf, runFacts, runMachine } from '../../machines/backup.ts';
+import { scheduleCommands, scheduleFacts, scheduleMachine } from '../../machines/schedule.ts';
 import { supervisorFacts, supervisorMachine } from '../../machines/supervisor.ts';
 import type { StateMeta } from '../../src/core/machine-spec.ts';
 import { endings, runKinds } from '../../src/domain/run.ts';
@@ -36,6 +37,13 @@ const charts: Chart[] = [
     machine: agentMachine,
     declared: [...agentFacts, ...Object.keys(agentCommands)],
     top: ['joining', 'running', 'draining', 'fenced', 'stopped'],
+    durable: true,
+  },
+  {
+    name: 'schedule',
+    machine: scheduleMachine as AnyStateMachine,
+    declared: [...scheduleFacts, ...Object.keys(scheduleCommands)],
+    top: ['waiting', 'firing', 'blocked', 'paused', 'draining', 'released', 'retired'],
     durable: true,
   },
   {

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { AnyStateMachine } from 'xstate';
 import { agentMachine } from '../../machines/agent.ts';
 import { backupMachine } from '../../machines/backup.ts';
+import { scheduleMachine } from '../../machines/schedule.ts';
 import { supervisorMachine } from '../../machines/supervisor.ts';
 import type { StateMeta } from '../../src/core/machine-spec.ts';
 import { nodesOf } from './graph.ts';
@@ -11,6 +12,7 @@ import { nodesOf } from './graph.ts';
 const page = readFileSync(new URL('../../docs/states.md', import.meta.url), 'utf8');
 const pages: { heading: string; machine: AnyStateMachine }[] = [
   { heading: '## Runs', machine: backupMachine },
+  { heading: '## Schedules', machine: scheduleMachine },
   { heading: '## Agents', machine: agentMachine },
   { heading: '## Supervisors', machine: supervisorMachine },
 ];
