@@ -18,11 +18,14 @@ import type { AgentParts } from './agent-parts.ts';
 import { scopeOf } from './engine-scope.ts';
 import { checkAllowedPlaces } from './places.ts';
 
+/** What is looked at of a stored plan. */
+type Looked = Pick<StoredPlan, 'plan' | 'revision'>;
+
 /** What a whole check may take. */
 const checkMs = 60_000;
 
 /** Resolves with every finding within the bound; what did not end by then is a finding of its own. */
-export async function checkPlan(stored: StoredPlan, parts: AgentParts, boundMs = checkMs): Promise<Check[]> {
+export async function checkPlan(stored: Looked, parts: AgentParts, boundMs = checkMs): Promise<Check[]> {
   const found: Check[] = [];
   const bound = new AbortController();
   const timer = setTimeout(() => bound.abort(new Error('the check is over')), boundMs);
@@ -44,7 +47,7 @@ export async function checkPlan(stored: StoredPlan, parts: AgentParts, boundMs =
   }
 }
 
-async function lookAll(stored: StoredPlan, parts: AgentParts, found: Check[], signal: AbortSignal): Promise<void> {
+async function lookAll(stored: Looked, parts: AgentParts, found: Check[], signal: AbortSignal): Promise<void> {
   const { plan } = stored;
   const faults = faultsOf(plan, definitionsOf(parts.config));
   for (const { message, hint } of faults) found.push({ name: 'names', ok: false, message, hint });
@@ -78,7 +81,7 @@ async function askEngine(input: RunEffectInput, parts: AgentParts, found: Check[
 }
 
 /** A run that is never started: what an engine is told of. Its id cannot be a run's, for a plan's name has no `--`. */
-function runToTry({ plan, revision }: StoredPlan, { config, clock }: AgentParts) {
+function runToTry({ plan, revision }: Looked, { config, clock }: AgentParts) {
   const policy = policyOf(plan);
   const base = { id: `check--${plan.name}`, task: 'backup' as const, agent: config.name, document: plan, policy };
   return contextOf({ ...base, planRevision: revision, restore: null, at: clock.now() });

@@ -1,27 +1,34 @@
-/** Where plans are kept. A plan has a revision; a change names the one that it follows, so that nobody overwrites unseen. */
+/**
+ * Where plans are kept: as they were put, and read with the Defaults that match them. What acts on a plan acts on that.
+ */
+import type { DocumentStore, PutOptions } from './document-store.ts';
 import type { Pause } from './pause.ts';
-import type { Plan } from './plan.ts';
+import type { Plan, PlanDocument } from './plan.ts';
 
-export interface StoredPlan {
-  plan: Plan;
+/** A plan as it was put. */
+export interface WrittenPlan {
+  written: PlanDocument;
   /** Counts the changes of this plan, from 1; a deleted plan that is put again goes on counting. */
   revision: number;
   /** As it was stored, also where it is over by now; a change of the plan leaves it. */
   paused: Pause | null;
 }
 
-export interface PlanStore {
+export interface StoredPlan extends WrittenPlan {
+  /** With its Defaults under it. */
+  plan: Plan;
+}
+
+export interface PlanStore extends DocumentStore<PlanDocument, StoredPlan> {
+  /** Rejects with `refused` where the plan is incomplete even with its Defaults. */
   get(name: string): Promise<StoredPlan | undefined>;
+  /** Those that are complete, by name. */
   list(): Promise<StoredPlan[]>;
-  /**
-   * Stores a plan. The same document again changes nothing and answers the revision that it has; a `requestId` that was
-   * answered before gets that answer (the last 32 of each plan are kept).
-   */
-  put(plan: Plan, options?: { requestId?: string }): Promise<{ revision: number }>;
+  /** As `get`, whether it is complete or not. */
+  getWritten(name: string): Promise<WrittenPlan | undefined>;
+  listWritten(): Promise<WrittenPlan[]>;
   /**
    * Pauses a plan, or with null lets it go on; false where there is none. A repeat of a `requestId` changes nothing.
    */
-  pause(name: string, pause: Pause | null, options?: { requestId?: string }): Promise<boolean>;
-  /** Deletes a plan; false where there was none (a repeat of the `requestId` that deleted it answers true). */
-  delete(name: string, options?: { requestId?: string }): Promise<boolean>;
+  pause(name: string, pause: Pause | null, options?: PutOptions): Promise<boolean>;
 }

@@ -88,6 +88,10 @@ export const planSchema = z.strictObject({
   objective: objectiveSchema.optional(),
 });
 
+/** A plan as people write it: its Defaults may give the repository. */
+export const planDocumentSchema = planSchema.partial({ repository: true });
+
 export type Plan = z.infer<typeof planSchema>;
+export type PlanDocument = z.infer<typeof planDocumentSchema>;
 export type Tolerance = z.infer<typeof tolerance>;
 export type OnDrain = z.infer<typeof onDrainSchema>;

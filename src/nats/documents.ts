@@ -13,6 +13,12 @@ export interface StoredDocument<T> {
   revision: number;
 }
 
+interface Listed<T> {
+  documents: T[];
+  /** The sequence of the newest change among them. */
+  newest: number;
+}
+
 /** A key that is none could be a pattern, and read somebody else's document. */
 const keyPattern = /^[a-z]+\.[A-Za-z0-9_-]{1,64}$/;
 
@@ -20,6 +26,7 @@ export class Documents<T> {
   readonly #link: Link;
   readonly #bucket: string;
   readonly #what: string;
+  readonly #kept = new Map<string, Listed<T>>();
 
   /** `what` names the documents in errors, such as `the plans`. */
   constructor(link: Link, bucket: string, what: string) {
@@ -39,15 +46,35 @@ export class Documents<T> {
 
   /** The newest document of each key under a prefix such as `plan.`, in the order of their last change. */
   list(prefix: string): Promise<T[]> {
+    return patiently(this.#what, async () => (await this.#readAll(prefix)).documents);
+  }
+
+  /**
+   * The same, kept in memory: it is asked only for the newest change, and for all where it does not know that one. Its
+   * documents are shared, and must not be changed.
+   */
+  listKept(prefix: string): Promise<readonly T[]> {
+    const query = { last_by_subj: subjectOf(this.#bucket, `${prefix}>`) };
     return patiently(this.#what, async () => {
-      const found: T[] = [];
-      const reading = { filter: subjectOf(this.#bucket, `${prefix}>`), from: 'last-per-subject' } as const;
-      await readStream(this.#link, streamOf(this.#bucket), reading, message => {
-        if (message.data.length > 0) found.push(JSON.parse(Buffer.from(message.data).toString()) as T);
-        return true;
-      });
-      return found;
+      const newest = (await readMessage(this.#link, streamOf(this.#bucket), query))?.seq ?? 0;
+      const known = this.#kept.get(prefix);
+      if (known?.newest === newest) return known.documents;
+      const now = await this.#readAll(prefix);
+      this.#kept.set(prefix, now);
+      return now.documents;
     });
+  }
+
+  async #readAll(prefix: string): Promise<Listed<T>> {
+    const documents: T[] = [];
+    let newest = 0;
+    const reading = { filter: subjectOf(this.#bucket, `${prefix}>`), from: 'last-per-subject' } as const;
+    await readStream(this.#link, streamOf(this.#bucket), reading, ({ seq, data }) => {
+      newest = Math.max(newest, seq);
+      if (data.length > 0) documents.push(JSON.parse(Buffer.from(data).toString()) as T);
+      return true;
+    });
+    return { documents, newest };
   }
 
   /**

@@ -49,6 +49,11 @@ export class Names {
     return `${this.prefix}.progress.${kind}.${id}`;
   }
 
+  /** Where the fates of a schedule's ticks for a plan go; `*` stands for any. */
+  fate(schedule: string, plan: string): string {
+    return `${this.prefix}.fate.${schedule}.${plan}`;
+  }
+
   /** `token` may hold any characters: those that a subject cannot take become `_`. */
   refusal(kind: string, id: string, token: string): string {
     return `${this.prefix}.refused.${kind}.${id}.${token.replace(/[^A-Za-z0-9_:-]/g, '_')}`;

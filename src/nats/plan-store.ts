@@ -1,116 +1,71 @@
-/**
- * Plans in their bucket. A deleted plan stays as a tombstone document: its revision goes on counting when it is put
- * again, and the requests that it answered are still known.
- */
-import { isDeepStrictEqual } from 'node:util';
+/** Plans in their bucket, each read with the Defaults that are kept beside it. */
+import { AnswerError } from '../core/answer-error.ts';
+import { type Defaults, effectivePlan } from '../domain/defaults.ts';
+import type { PutOptions } from '../domain/document-store.ts';
 import type { Pause } from '../domain/pause.ts';
-import type { Plan } from '../domain/plan.ts';
-import type { PlanStore, StoredPlan } from '../domain/plan-store.ts';
+import type { PlanDocument } from '../domain/plan.ts';
+import type { PlanStore, StoredPlan, WrittenPlan } from '../domain/plan-store.ts';
 import type { Link } from './connection.ts';
-import { Documents } from './documents.ts';
+import { NatsDefaultsStore } from './defaults-store.ts';
+import { type DocumentKind, NamedDocuments } from './named-documents.ts';
 import type { Names } from './names.ts';
 
-/** What the bucket holds under `plan.<name>`. */
-interface PlanDocument {
-  /** Null once it was deleted. */
-  plan: Plan | null;
-  revision: number;
-  /** Absent in what an older version wrote. */
-  paused?: Pause | null;
-  /** The newest last. `revision` is what was answered, null for a deletion; `pause` marks a pause or its end. */
-  requests: Request[];
-}
-
-interface Request {
-  id: string;
-  revision: number | null;
-  pause?: true;
-}
-
-const requestsMax = 32;
+export const planDocuments: DocumentKind<'plan', PlanDocument, WrittenPlan> = {
+  kind: 'plan',
+  what: 'the plans',
+  storedOf: ({ document, revision, paused }) => ({ written: document, revision, paused }),
+};
 
 export class NatsPlanStore implements PlanStore {
-  readonly #documents: Documents<PlanDocument>;
+  readonly #documents: NamedDocuments<'plan', PlanDocument, WrittenPlan>;
+  readonly #defaults: NatsDefaultsStore;
 
   constructor(link: Link, names: Names) {
-    this.#documents = new Documents(link, names.plansBucket, 'the plans');
+    this.#documents = new NamedDocuments(link, names, planDocuments);
+    this.#defaults = new NatsDefaultsStore(link, names);
   }
 
   async get(name: string): Promise<StoredPlan | undefined> {
-    const stored = await this.#documents.read(keyOf(name));
-    return stored && storedPlan(stored.document);
+    const [live, defaults] = await Promise.all([this.getWritten(name), this.#allDefaults()]);
+    if (!live) return undefined;
+    const merged = effectivePlan(live.written, defaults);
+    if ('plan' in merged) return { plan: merged.plan, ...live };
+    throw new AnswerError(
+      'refused',
+      `plan ${name} is incomplete, also with the Defaults that match it: ${merged.wrong}`,
+      'put it, or its Defaults, with what is missing',
+    );
   }
 
   async list(): Promise<StoredPlan[]> {
-    const documents = await this.#documents.list('plan.');
-    const plans = documents.flatMap(document => storedPlan(document) ?? []);
-    return plans.sort((one, other) => (one.plan.name < other.plan.name ? -1 : 1));
-  }
-
-  async put(plan: Plan, options: { requestId?: string } = {}): Promise<{ revision: number }> {
-    let answer = 0;
-    await this.#documents.change(keyOf(plan.name), now => {
-      const answered = now?.requests.find(
-        each => each.id === options.requestId && each.revision !== null && !each.pause,
-      )?.revision;
-      if (answered) {
-        answer = answered;
-        return undefined;
-      }
-      const isSame = isDeepStrictEqual(now?.plan, plan);
-      answer = (now?.revision ?? 0) + (isSame ? 0 : 1);
-      if (isSame && options.requestId === undefined) return undefined;
-      return {
-        plan,
-        revision: answer,
-        paused: now?.paused ?? null,
-        requests: remember(now, options.requestId, answer),
-      };
+    const [all, defaults] = await Promise.all([this.listWritten(), this.#allDefaults()]);
+    return all.flatMap(live => {
+      const merged = effectivePlan(live.written, defaults);
+      return 'plan' in merged ? [{ plan: merged.plan, ...live }] : [];
     });
-    return { revision: answer };
   }
 
-  async pause(name: string, pause: Pause | null, options: { requestId?: string } = {}): Promise<boolean> {
-    let isThere = false;
-    await this.#documents.change(keyOf(name), now => {
-      isThere = now?.plan != null;
-      if (!now?.plan) return undefined;
-      if (now.requests.some(each => each.id === options.requestId && each.pause)) return undefined;
-      if (isDeepStrictEqual(now.paused ?? null, pause) && options.requestId === undefined) return undefined;
-      const requests = remember(now, options.requestId, now.revision, { pause: true });
-      return { ...now, paused: pause, requests };
-    });
-    return isThere;
+  getWritten(name: string): Promise<WrittenPlan | undefined> {
+    return this.#documents.get(name);
   }
 
-  async delete(name: string, options: { requestId?: string } = {}): Promise<boolean> {
-    let existed = false;
-    await this.#documents.change(keyOf(name), now => {
-      const isRepeat = now?.requests.some(each => each.id === options.requestId && each.revision === null) ?? false;
-      existed ||= isRepeat;
-      if (!now?.plan || isRepeat) return undefined; // a plan that was put again since is not the one that it deleted
-      existed = true;
-      return { plan: null, revision: now.revision + 1, requests: remember(now, options.requestId, null) };
-    });
-    return existed;
+  listWritten(): Promise<WrittenPlan[]> {
+    return this.#documents.list();
   }
-}
 
-function keyOf(name: string): string {
-  return `plan.${name}`;
-}
+  put(plan: PlanDocument, options?: PutOptions): Promise<{ revision: number }> {
+    return this.#documents.put(plan, options);
+  }
 
-function storedPlan(document: PlanDocument): StoredPlan | undefined {
-  const { plan, revision, paused = null } = document;
-  return plan ? { plan, revision, paused } : undefined;
-}
+  pause(name: string, pause: Pause | null, options?: PutOptions): Promise<boolean> {
+    return this.#documents.pause(name, pause, options);
+  }
 
-function remember(
-  now: PlanDocument | undefined,
-  id: string | undefined,
-  revision: number | null,
-  more: Pick<Request, 'pause'> = {},
-): Request[] {
-  const requests = now?.requests ?? [];
-  return (id === undefined ? requests : [...requests, { id, revision, ...more }]).slice(-requestsMax);
+  delete(name: string, options?: PutOptions): Promise<boolean> {
+    return this.#documents.delete(name, options);
+  }
+
+  async #allDefaults(): Promise<Defaults[]> {
+    return (await this.#defaults.listKept()).map(({ defaults }) => defaults);
+  }
 }

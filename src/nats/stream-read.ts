@@ -8,7 +8,8 @@ import { placeOf } from './ordered-feed.ts';
 
 export interface Reading {
   filter: string;
-  from: 'all' | 'last-per-subject' | { seq: number };
+  /** `atMs`: from what was stored at that moment on. */
+  from: 'all' | 'last-per-subject' | { seq: number } | { atMs: number };
 }
 
 /** How long a reading may stand still before it is given up. */
@@ -70,5 +71,7 @@ export async function readStream(
 function startOf(from: Reading['from']): Partial<ConsumerConfig> {
   if (from === 'all') return { deliver_policy: 'all' };
   if (from === 'last-per-subject') return { deliver_policy: 'last_per_subject' };
+  if ('atMs' in from)
+    return { deliver_policy: 'by_start_time', opt_start_time: new Date(Math.max(0, from.atMs)).toISOString() };
   return { deliver_policy: 'by_start_sequence', opt_start_seq: from.seq };
 }

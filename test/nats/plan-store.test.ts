@@ -19,52 +19,6 @@ function plan(name: string, path = '/srv'): Plan {
   return { name, engine: { type: 'files', path }, repository: { path: '/backups' } };
 }
 
-test('a plan counts its revisions, and the same document again changes nothing', async () => {
-  expect(await plans.get('counted')).toBeUndefined();
-  expect(await plans.put(plan('counted'))).toEqual({ revision: 1 });
-  expect(await plans.put(plan('counted'))).toEqual({ revision: 1 });
-  expect(await plans.put(plan('counted', '/home'))).toEqual({ revision: 2 });
-  expect(await plans.get('counted')).toEqual({ plan: plan('counted', '/home'), revision: 2, paused: null });
-});
-
-test('a repeated request gets its first answer and takes no effect again', async () => {
-  await plans.put(plan('repeated', '/a'), { requestId: 'r1' });
-  await plans.put(plan('repeated', '/b'), { requestId: 'r2' });
-  expect(await plans.put(plan('repeated', '/a'), { requestId: 'r1' })).toEqual({ revision: 1 });
-  expect((await plans.get('repeated'))?.plan).toEqual(plan('repeated', '/b'));
-});
-
-test('a deleted plan is gone from every list, and goes on counting when it is put again', async () => {
-  await plans.put(plan('deleted'));
-  expect(await plans.delete('deleted', { requestId: 'd1' })).toBe(true);
-  expect(await plans.delete('deleted', { requestId: 'd1' })).toBe(true);
-  expect(await plans.delete('deleted')).toBe(false);
-  expect(await plans.delete('never')).toBe(false);
-  expect(await plans.get('deleted')).toBeUndefined();
-  expect((await plans.list()).map(each => each.plan.name)).not.toContain('deleted');
-  expect(await plans.put(plan('deleted'))).toEqual({ revision: 3 });
-});
-
-test('a name that could be a pattern names nothing', async () => {
-  await plans.put(plan('plain'));
-  for (const name of ['*', '>', 'a.b', '', 'a b']) {
-    expect(await plans.get(name)).toBeUndefined();
-    await expect(plans.delete(name)).rejects.toMatchObject({ code: 'invalid' });
-  }
-});
-
-test('plans are listed by name', async () => {
-  await Promise.all(['list-b', 'list-a'].map(name => plans.put(plan(name))));
-  const names = (await plans.list()).map(each => each.plan.name).filter(name => name.startsWith('list-'));
-  expect(names).toEqual(['list-a', 'list-b']);
-});
-
-test('many writers of one plan all take effect, one after another', async () => {
-  const puts = Array.from({ length: 10 }, (_, n) => plans.put(plan('contended', `/p${n}`), { requestId: `c${n}` }));
-  const revisions = (await Promise.all(puts)).map(each => each.revision);
-  expect(revisions.sort((one, other) => one - other)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
-});
-
 function entry(id: string, completedAt: string): CatalogEntry {
   const known = { id, plan: 'documents', outcome: 'completed', completedAt, bytes: 1, files: 1 } as const;
   const state = { locked: false, deleting: false, verifiedAt: null, window: null };
@@ -89,7 +43,7 @@ test('a pause stands beside the plan: a change of the plan leaves it, a deletion
   await plans.put(plan('paused'));
   expect(await plans.pause('paused', pause, { requestId: 'p1' })).toBe(true);
   expect(await plans.put(plan('paused', '/home'), { requestId: 'p1' })).toEqual({ revision: 2 });
-  expect(await plans.get('paused')).toEqual({ plan: plan('paused', '/home'), revision: 2, paused: pause });
+  expect(await plans.get('paused')).toMatchObject({ plan: plan('paused', '/home'), revision: 2, paused: pause });
   expect(await plans.pause('paused', null)).toBe(true);
   expect(await plans.pause('paused', pause, { requestId: 'p1' })).toBe(true);
   expect(await plans.get('paused')).toMatchObject({ revision: 2, paused: null });
