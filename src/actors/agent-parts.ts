@@ -4,10 +4,11 @@ import type { Observer } from '../core/observer.ts';
 import type { AgentConfig } from '../domain/agent-config.ts';
 import type { DefinitionsStore } from '../domain/agent-definitions.ts';
 import type { Catalog } from '../domain/catalog.ts';
+import type { DocumentsHeard } from '../domain/document-feed.ts';
+import type { FateStore } from '../domain/fate-store.ts';
 import type { PlanStore } from '../domain/plan-store.ts';
 import type { Progress } from '../domain/run.ts';
 import type { ScheduleStore } from '../domain/schedule-store.ts';
-import type { NatsFates } from '../nats/fates.ts';
 import type { Membership } from '../runtime/membership.ts';
 import type { RecordStore } from '../runtime/record-store.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -26,7 +27,7 @@ export interface AgentParts {
   store: RecordStore;
   plans: PlanStore;
   schedules: ScheduleStore;
-  fates: NatsFates;
+  fates: FateStore;
   /** What the files of all agents define. */
   definitions: DefinitionsStore;
   catalog: Catalog;
@@ -43,8 +44,8 @@ export interface AgentParts {
   pings: Pings;
   /** Puts a command into a mailbox and resolves with the actor's answer. */
   ask: (kind: string, id: string, command: object, withinMs: number) => Promise<unknown>;
-  /** Calls `see` with the key and the document of all that is kept beside the plans, and then with each change of it. */
-  followDocuments: (see: (key: string, document: unknown) => void) => Promise<() => void>;
+  /** Tells all documents that there are, and then each change of one, until the returned function is called. */
+  followDocuments: (heard: DocumentsHeard) => Promise<() => void>;
   /** Calls `hint` after steps of an actor, until the returned function is called; may miss some. */
   onEvent: (kind: string, id: string, hint: () => void) => () => void;
   /** Resolves when the newest step of an actor here is in the store, and not only in the journal. */

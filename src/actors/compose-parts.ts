@@ -116,7 +116,7 @@ export function composeParts({ config, version, cluster, clock, observe, now }: 
     hooks: new Hooks({ hooks: config.hooks, observe, now }),
     pings: new Pings({ pings: config.pings, observe, now }),
     ask: (kind, id, command, withinMs) => correspondence.ask(kind, id, command, withinMs),
-    followDocuments: see => followDocuments(link, names, see),
+    followDocuments: heard => followDocuments(link, names, heard),
     onEvent: (kind, id, hint) => onEvent(link, names, kind, id, hint),
     untilReplayed: (kind, id, signal) => store.untilReplayed(kind, id, signal),
     askAgents: (command, input, withinMs) => correspondence.askAgents(names.command(command), input, withinMs),

@@ -23,7 +23,7 @@ import { inBackground } from '../in-background.ts';
 import { type Pair, Pairs, pairOf, type Selecting } from './pairs.ts';
 
 /** A document as the keeper is told of it; undefined once it is deleted. */
-export interface DocumentsHeard<Schedule extends Selecting> {
+export interface SelectionHeard<Schedule extends Selecting> {
   plan: (name: string, labels: Readonly<Record<string, string>> | undefined) => void;
   schedule: (name: string, stored: { document: Schedule; revision: number } | undefined) => void;
 }
@@ -32,7 +32,7 @@ export interface KeeperOptions<Schedule extends Selecting> {
   runtime: Runtime;
   agent: string;
   /** Tells all documents that there are and then each change; resolves once all that were there are told. */
-  follow: (heard: DocumentsHeard<Schedule>) => Promise<() => void>;
+  follow: (heard: SelectionHeard<Schedule>) => Promise<() => void>;
   members: () => Promise<Member[]>;
   /** The input of a pair's new actor. */
   inputOf: (pair: Pair, document: Schedule, revision: number) => object;

@@ -2,9 +2,11 @@
  * The run of a tick. Its id derives from the plan, the tick and the schedule, and its first record is created or not at
  * all: however often and by whomever it is asked for, a tick has one run.
  */
+import { AnswerError } from '../../core/answer-error.ts';
 import { failpoint } from '../../core/failpoint.ts';
 import { pauseNow } from '../../domain/pause.ts';
 import { agentOfPlan } from '../../domain/placement.ts';
+import type { StoredPlan } from '../../domain/plan-store.ts';
 import type { ScheduleContext, Turn } from '../../domain/schedule-context.ts';
 import type { ActorRecord } from '../../runtime/record.ts';
 import { timeText } from '../../runtime/step-record.ts';
@@ -16,10 +18,8 @@ import { taskOf } from './tasks.ts';
 
 /** What of an agent it takes to make a run. */
 export interface TickParts
-  extends Pick<
-    AgentParts,
-    'config' | 'runtime' | 'store' | 'plans' | 'catalog' | 'membership' | 'clock' | 'askAgents'
-  > {
+  extends Pick<AgentParts, 'config' | 'runtime' | 'store' | 'catalog' | 'membership' | 'clock' | 'askAgents'> {
+  plans: Pick<AgentParts['plans'], 'get'>;
   custody: Pick<AgentParts['custody'], 'take'>;
 }
 
@@ -39,8 +39,8 @@ export async function startTickRun(
   // Asked again after a crash, whatever has changed since.
   const there = await parts.store.read(kind, id);
   if (there) return there.record;
-  const stored = await parts.plans.get(name);
-  if (!stored) return { cannot: `plan ${name} is not there` };
+  const stored = await planOf(parts, name);
+  if ('cannot' in stored) return stored;
   const { plan, revision: planRevision } = stored;
   const pause = pauseNow(stored.paused, parts.clock.now());
   if (pause) return { cannot: `plan ${name} is paused${pause.until === null ? '' : ` until ${pause.until}`}` };
@@ -56,6 +56,15 @@ export async function startTickRun(
   failpoint('schedule.run-created');
   handOver(parts, kind, id, agent);
   return created.record;
+}
+
+async function planOf({ plans }: TickParts, name: string): Promise<StoredPlan | { cannot: string }> {
+  try {
+    return (await plans.get(name)) ?? { cannot: `plan ${name} is not there` };
+  } catch (error) {
+    if (error instanceof AnswerError && error.code === 'refused') return { cannot: error.message };
+    throw error;
+  }
 }
 
 /** Says to the agent of a run that it is there, and does not wait for it. */

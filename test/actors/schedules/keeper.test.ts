@@ -2,7 +2,7 @@
 
 import { afterEach, expect, test } from 'vitest';
 import { assign, setup } from 'xstate';
-import { type DocumentsHeard, Keeper, returning } from '../../../src/actors/schedules/keeper.ts';
+import { Keeper, returning, type SelectionHeard } from '../../../src/actors/schedules/keeper.ts';
 import type { MachineDefinition } from '../../../src/runtime/definition.ts';
 import type { Member } from '../../../src/runtime/membership.ts';
 import { Runtime } from '../../../src/runtime/runtime.ts';
@@ -51,7 +51,7 @@ const schedule: MachineDefinition = {
 class Cluster {
   readonly first: MemoryHost = memoryHost();
   readonly members = new Map<string, Member>();
-  readonly #heard = new Set<DocumentsHeard<Document>>();
+  readonly #heard = new Set<SelectionHeard<Document>>();
   readonly #plans = new Map<string, Record<string, string>>();
   readonly #schedules = new Map<string, { document: Document; revision: number }>();
   #revision = 0;
