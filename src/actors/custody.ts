@@ -3,8 +3,9 @@
  * and every 30 s whatever came since.
  *
  * 1. A run is bound to its agent: nobody else starts an effect of it.
- * 2. One that waits for its turn on an agent that is away is adopted once its deadline `pending` is over, by the agent that
- *    hashing gives, so that the deadline can end it. Everything else of an agent that is away waits for its return.
+ * 2. One that waits for its turn on an agent that is away is adopted once its deadline `pending` is over, so that the
+ *    deadline can end it: at once by the agent that created it, else by the one that hashing gives, when it compares.
+ *    Everything else of an agent that is away waits for its return.
  */
 import type { Clock } from '../core/clock.ts';
 import type { Observer } from '../core/observer.ts';
@@ -39,6 +40,9 @@ export class Custody {
   readonly #kinds: ReadonlySet<string>;
   /** Runs that wait for their turn on other agents. */
   readonly #elsewhere = new Map<string, StoredRecord>();
+  /** Those of them that this agent created. */
+  readonly #created = new Set<string>();
+  #isToCompare = false;
   /** The newest revision that was read of each kind. */
   readonly #readTo = new Map<string, number>();
   #compared = 0;
@@ -80,8 +84,21 @@ export class Custody {
     return (await runtime.adopt(stored)) !== undefined;
   }
 
+  /** A run was created here for another agent: the end of its wait is seen to, should that agent stay away. */
+  created(stored: StoredRecord): void {
+    const key = keyOf(stored.record);
+    const { pending } = stored.record.deadlines;
+    if (this.#isOwn(stored.record) || pending === undefined) return;
+    this.#elsewhere.set(key, stored);
+    this.#created.add(key);
+    this.#options.clock.alarm(Date.parse(pending) + 1, () => {
+      if (this.#elsewhere.has(key) && this.#timer && !this.#isToCompare) void this.#compareNext();
+    });
+  }
+
   /** One at a time; never rejects. */
   #compareNext(): Promise<void> {
+    this.#isToCompare = true;
     this.#comparing = this.#comparing.then(() =>
       inBackground(this.#compare(), 'the comparison of runs', this.#options),
     );
@@ -90,6 +107,7 @@ export class Custody {
 
   async #compare(): Promise<void> {
     const { runtime, beforeAdoption } = this.#options;
+    this.#isToCompare = false;
     this.#compared += 1;
     const lost: StoredRecord[] = [];
     for await (const stored of this.#records(this.#compared % wholeEach === 0 ? 'all' : 'since')) {
@@ -109,9 +127,9 @@ export class Custody {
     if (late.length === 0) return [];
     const candidates = await this.#options.candidates();
     const isAlive = (agent: string) => candidates.some(each => each.agent === agent && each.alive);
-    return late.filter(
-      ({ record }) => !isAlive(agentOf(record)) && heirOf(record.id, candidates) === this.#options.agent,
-    );
+    const isToEnd = (record: ActorRecord) =>
+      this.#created.has(keyOf(record)) || heirOf(record.id, candidates) === this.#options.agent;
+    return late.filter(({ record }) => !isAlive(agentOf(record)) && isToEnd(record));
   }
 
   /** The newest records of runs: all, or those written since the last reading. What waits elsewhere is noted on the way. */
@@ -122,8 +140,9 @@ export class Custody {
       for await (const stored of this.#options.runtime.host.store.list(kind, after)) {
         const { record, revision } = stored;
         readTo = Math.max(readTo, revision);
-        if (record.final || record.state !== 'pending' || this.#isOwn(record)) this.#elsewhere.delete(keyOf(record));
-        else this.#elsewhere.set(keyOf(record), stored);
+        const key = keyOf(record);
+        if (!record.final && record.state === 'pending' && !this.#isOwn(record)) this.#elsewhere.set(key, stored);
+        else if (this.#elsewhere.delete(key)) this.#created.delete(key);
         yield stored;
       }
       this.#readTo.set(kind, readTo);

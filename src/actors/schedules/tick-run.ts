@@ -20,7 +20,7 @@ import { taskOf } from './tasks.ts';
 export interface TickParts
   extends Pick<AgentParts, 'config' | 'runtime' | 'store' | 'catalog' | 'membership' | 'clock' | 'askAgents'> {
   plans: Pick<AgentParts['plans'], 'get'>;
-  custody: Pick<AgentParts['custody'], 'take'>;
+  custody: Pick<AgentParts['custody'], 'take' | 'created'>;
 }
 
 /** How long the agent of a run that was created for it is asked to take it. It would find it anyway. */
@@ -54,6 +54,7 @@ export async function startTickRun(
   failpoint('schedule.before-run');
   const { stored: created } = await parts.runtime.create(kind, id, { input, handTo: agent, note, signal });
   failpoint('schedule.run-created');
+  parts.custody.created(created);
   handOver(parts, kind, id, agent);
   return created.record;
 }

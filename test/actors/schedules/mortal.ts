@@ -54,7 +54,7 @@ export class Mortal {
       membership: { list: async () => [] } as never,
       clock,
       observe,
-      custody: { take: async () => false },
+      custody: { take: async () => false, created: () => undefined },
       askAgents: unused,
       fates: {
         append: fate =>
