@@ -35,7 +35,7 @@ interface Pattern {
 
 const pairs = (max: number) => fc.uniqueArray(fc.nat({ max }), { minLength: 1, maxLength: 3 });
 const patterns: fc.Arbitrary<Pattern> = fc.record({
-  minutes: fc.oneof(pairs(59), fc.constant('*' as const), fc.constantFrom(5, 7, 15, 30)),
+  minutes: fc.oneof({ weight: 6, arbitrary: pairs(59) }, fc.constant('*' as const), fc.constantFrom(7, 15, 30)),
   hours: fc.oneof({ weight: 3, arbitrary: pairs(4) }, pairs(23), fc.constant('*' as const), fc.constantFrom(2, 5)),
   days: fc.oneof({ weight: 3, arbitrary: fc.constant('*' as const) }, pairs(6)),
 });
@@ -66,9 +66,9 @@ describe.each(zones)('in %s', (zone, year) => {
           compared += found.length;
         }
       }),
-      { numRuns: repetitions(50), seed: 20260329 },
+      { numRuns: repetitions(100), seed: 20260329 },
     );
-    expect(compared).toBeGreaterThan(100);
+    expect(compared).toBeGreaterThan(20);
   });
 });
 
