@@ -100,7 +100,7 @@ test('after each kill of everything every schedule makes a new backup in time; n
   };
   await all();
   for (let round = 0; round < rounds; round += 1) {
-    await sleep(Math.random() * 2 * everyMs);
+    await sleep(Math.random() * everyMs);
     await Promise.all([world.server.kill(), ...agents.map(agent => agent.kill())]);
     await sleep(Math.random() * 1_000);
     await world.server.restart();
