@@ -28,7 +28,7 @@ import { closingMs, drainGraceMs } from './grace.ts';
 import { OverdueWatch } from './overdue-watch.ts';
 import { speaks } from './responsibility.ts';
 import { offeredKinds, runDefinitions } from './run-definitions.ts';
-import { schedulesOf } from './schedules/schedules.ts';
+import { type Schedules, schedulesOf } from './schedules/schedules.ts';
 import { WorkTree } from './work-tree.ts';
 
 export interface AgentOptions {
@@ -89,6 +89,7 @@ export class Agent {
   readonly #clock: SystemClock;
   readonly #control: Supervisor;
   readonly #tree: WorkTree;
+  readonly #schedules: Schedules;
   readonly #overdue: OverdueWatch;
   readonly #startedAt = Date.now();
   #service: CommandService | undefined;
@@ -103,7 +104,10 @@ export class Agent {
     this.#cluster = cluster;
     this.#clock = new SystemClock({
       wall: () => Math.round(cluster.steady.now() + (membership.offsetMs() ?? 0)),
-      onJump: byMs => observe({ fact: 'clock.jumped', byMs, at: this.#now() }),
+      onJump: byMs => {
+        observe({ fact: 'clock.jumped', byMs, at: this.#now() });
+        if (byMs < 0) this.#schedules.keeper.clockWentBack();
+      },
     });
     const now = () => this.#now();
     const hear: Observer = fact => {
@@ -112,6 +116,7 @@ export class Agent {
     };
     this.parts = composeParts({ config, version, cluster, clock: this.#clock, observe: hear, now });
     this.#overdue = new OverdueWatch(this.parts);
+    this.#schedules = schedulesOf(this.parts);
     const { runtime } = this.parts;
     this.#control = new Supervisor({ name: 'control', clock: this.#clock, observe, random: Math.random });
     this.#control.onEscalated(error => {
@@ -123,7 +128,7 @@ export class Agent {
       agent: config.name,
       definitions: runDefinitions(this.parts),
       custody: this.parts.custody,
-      schedules: schedulesOf(this.parts),
+      schedules: this.#schedules,
       onEscalated: error => this.#escalated(error),
     });
     this.ended = new Promise(resolve => {

@@ -14,6 +14,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { JsonObject } from '../../core/json.ts';
 import type { Observer } from '../../core/observer.ts';
 import { type Candidate, heirOf } from '../../domain/placement.ts';
+import { tellIfTaken } from '../../runtime/actor-drain.ts';
 import type { DurableActor } from '../../runtime/durable-actor.ts';
 import type { Member } from '../../runtime/membership.ts';
 import type { ActorRecord } from '../../runtime/record.ts';
@@ -82,6 +83,15 @@ export class Keeper<Schedule extends Selecting> {
     });
     this.#timer = setInterval(() => void this.#lookNext(), everyMs).unref();
     await this.#lookNext();
+  }
+
+  /**
+   * The clock went back: a schedule that had come beyond the present waits for a moment of another day. Each looks for
+   * itself whether that is so.
+   */
+  clockWentBack(): void {
+    for (const actor of this.#options.runtime.actors)
+      if (actor.kind === kind) tellIfTaken(actor, { type: 'agent.returned' });
   }
 
   /** Starts nothing more; resolves when a look under way is over. */

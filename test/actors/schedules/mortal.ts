@@ -62,7 +62,12 @@ export class Mortal {
             world.fates.push(fate);
           }),
       },
-      onEvent: () => () => undefined,
+      onEvent: (kind, id, hint) => {
+        const following = world.host.store.watch(({ record }) => {
+          if (record.kind === kind && record.id === id) hint();
+        });
+        return () => void following.then(stop => stop());
+      },
       untilReplayed: async () => undefined,
     });
     this.runtime.define(
