@@ -10,6 +10,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FailureError } from '../core/failure.ts';
+import { Gate } from '../core/gate.ts';
 import { isId } from '../core/ids.ts';
 import { type ActorRecord, isSameWrite, keyOf, recordBytesMax } from '../runtime/record.ts';
 import type { AppendOutcome, RecordStore, StoredRecord } from '../runtime/record-store.ts';
@@ -25,6 +26,8 @@ import { type Reading, readStream } from './stream-read.ts';
 
 const putTimeoutMs = 1_000;
 const retryMs = 100;
+/** How many writes are under way at once: the server takes that many well within `putTimeoutMs`. */
+const appendsAtOnce = 1_024;
 
 export class NatsRecordStore implements RecordStore {
   readonly #link: Link;
@@ -32,6 +35,7 @@ export class NatsRecordStore implements RecordStore {
   readonly #stream: string;
   readonly #historyStream: string;
   readonly #replicated: boolean;
+  readonly #gate = new Gate(appendsAtOnce);
 
   constructor(link: Link, names: Names, options: { replicas?: number } = {}) {
     this.#link = link;
@@ -44,7 +48,7 @@ export class NatsRecordStore implements RecordStore {
   append(record: ActorRecord, options: { signal?: AbortSignal } = {}): Promise<AppendOutcome> {
     const payload = Buffer.from(JSON.stringify(record));
     if (payload.length > recordBytesMax) return Promise.reject(tooLong(record, payload.length));
-    const outcome = this.#append(record, payload, options.signal);
+    const outcome = this.#gate.run(() => this.#append(record, payload, options.signal));
     return options.signal ? orAborted(outcome, options.signal) : outcome;
   }
 

@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FireInput, FollowInput, scheduleEffects } from '../../../machines/schedule-effects.ts';
 import { AnswerError } from '../../core/answer-error.ts';
 import { failpoint } from '../../core/failpoint.ts';
+import { Gate } from '../../core/gate.ts';
 import type { TickFate } from '../../domain/fate.ts';
 import { runIdOfTick } from '../../domain/run-id.ts';
 import { scheduleActorId } from '../../domain/schedule.ts';
@@ -38,11 +39,14 @@ export interface ScheduleParts extends TickParts, Pick<AgentParts, 'observe' | '
 }
 
 const againMs = 500;
+/** How many schedules are at their ticks at once; the others of that moment follow. */
+const firesAtOnce = 256;
 
 export function scheduleEffectsOf(parts: ScheduleParts): typeof scheduleEffects {
+  const gate = new Gate(firesAtOnce);
   return {
     fire: effect<VisitOutcome, FireInput>(({ input: { schedule }, signal }) =>
-      untilThere(() => fire(parts, schedule, signal), signal),
+      untilThere(() => Promise.race([gate.run(() => fire(parts, schedule, signal)), aborted(signal)]), signal),
     ),
 
     follow: effect<void, FollowInput>(async ({ input: { current }, signal }) => {
@@ -53,6 +57,7 @@ export function scheduleEffectsOf(parts: ScheduleParts): typeof scheduleEffects 
 }
 
 async function fire(parts: ScheduleParts, schedule: ScheduleContext, signal: AbortSignal): Promise<VisitOutcome> {
+  signal.throwIfAborted(); // it may have waited long
   await parts.untilReplayed('schedule', scheduleActorId(schedule.schedule, schedule.plan), signal);
   const known = await knownOf(parts, schedule);
   const decision = decideVisit(schedule, known);
