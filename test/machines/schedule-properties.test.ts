@@ -31,27 +31,41 @@ const documents: fc.Arbitrary<Schedule> = fc
 type Event =
   | { do: 'wait'; ms: number }
   | { do: 'away'; ms: number }
-  | { do: 'die'; after: number; ms: number }
-  | { do: 'pause'; untilMs?: number | undefined }
-  | { do: 'change'; document: Schedule }
+  | { do: 'die'; after: number; ms: number; meanwhile: Word[] }
+  | Word
   | { do: 'jump'; days: number }
   | { do: Plain };
-type Plain = 'refuse' | 'allow' | 'resume' | 'trigger' | 'drain' | 'end' | 'endAll';
+/** What it may be told in any state. */
+type Word =
+  | { do: 'pause'; untilMs?: number | undefined }
+  | { do: 'change'; document: Schedule }
+  | { do: 'resume' | 'trigger' | 'drain' | 'retire' };
+type Plain = 'refuse' | 'allow' | 'resume' | 'trigger' | 'drain' | 'retire' | 'end' | 'endAll';
 
 const length = fc.oneof(
   fc.integer({ min: 1, max: 30 * minuteMs }),
   fc.integer({ min: 1, max: dayMs }),
   fc.constantFrom(1, 10 * minuteMs, 60 * minuteMs, 7 * dayMs),
 );
+const words: fc.Arbitrary<Word> = fc.oneof(
+  fc.record({ do: fc.constant('pause' as const), untilMs: fc.option(length, { nil: undefined }) }),
+  documents.map(document => ({ do: 'change' as const, document })),
+  fc.constantFrom('resume' as const, 'trigger' as const, 'drain' as const).map(plain => ({ do: plain })),
+);
+const lastWord = fc.constant<Word>({ do: 'retire' });
 const calm: fc.Arbitrary<Event>[] = [
   length.map(ms => ({ do: 'wait' as const, ms })),
   length.map(ms => ({ do: 'wait' as const, ms })),
   length.map(ms => ({ do: 'away' as const, ms })),
-  fc.record({ do: fc.constant('die' as const), after: fc.nat({ max: 4 }), ms: length }),
-  fc.record({ do: fc.constant('pause' as const), untilMs: fc.option(length, { nil: undefined }) }),
-  documents.map(document => ({ do: 'change' as const, document })),
-  fc.constantFrom<Plain>('refuse', 'allow', 'allow', 'trigger', 'drain').map(plain => ({ do: plain })),
-  fc.constantFrom<Plain>('resume', 'end', 'end', 'endAll').map(plain => ({ do: plain })),
+  fc.record({
+    do: fc.constant('die' as const),
+    after: fc.nat({ max: 4 }),
+    ms: length,
+    meanwhile: fc.array(fc.oneof({ weight: 9, arbitrary: words }, lastWord), { maxLength: 2 }),
+  }),
+  words,
+  fc.constantFrom<Plain>('refuse', 'allow', 'allow').map(plain => ({ do: plain })),
+  fc.constantFrom<Plain>('end', 'end', 'endAll').map(plain => ({ do: plain })),
 ];
 const jumps = fc.constantFrom(-1, 1).map(days => ({ do: 'jump' as const, days }));
 const historyOf = (events: fc.Arbitrary<Event>[]) =>
@@ -64,7 +78,9 @@ describe('whatever happens to a schedule', () => {
       historyOf(calm),
       model => {
         finish(model.it);
-        const expected = model.epochs.flatMap(({ document, from, to }) => ticks(document, from, to ?? model.it.now));
+        const expected = model.epochs.flatMap(({ document, from, to }) =>
+          ticks(document, from, to ?? model.it.context.retiring ?? model.it.now),
+        );
         const held = [...model.it.holding].filter(
           ([, fate]) => !fate.reason.includes('hand') || isTick(model, fate.tick),
         );
@@ -155,7 +171,7 @@ function each(histories: fc.Arbitrary<[Schedule, Event[]]>, check: (moment: Mome
       const epochs: Moment['epochs'] = [{ document, from: started }];
       let isFirst = true;
       for (const event of events) {
-        (plays[event.do] as (model: ScheduleModel, event: Event) => void)(model, event);
+        play(model, event);
         const last = epochs.at(-1) as Moment['epochs'][number];
         if (model.context.document !== last.document) {
           last.to = model.now;
@@ -181,9 +197,11 @@ const plays: { [Do in Event['do']]: (model: ScheduleModel, event: EventOf<Do>) =
     model.advance(ms);
     model.return();
   },
-  die: (model, { after, ms }) => {
+  /** Its agent dies in its next visit, and it is told things before another runs it. */
+  die: (model, { after, ms, meanwhile }) => {
     model.diesAfter = after;
     model.advance(ms);
+    if (model.isAway) for (const word of meanwhile) play(model, word);
     model.return();
   },
   pause: (model, { untilMs }) => {
@@ -199,11 +217,14 @@ const plays: { [Do in Event['do']]: (model: ScheduleModel, event: EventOf<Do>) =
     model.return();
   },
   drain: model => {
+    const isLeft = model.isAway;
     model.tell('schedule.drain', { deadline: model.now + 10_000 });
+    if (isLeft) return;
     model.leave();
     model.advance(minuteMs);
     model.return();
   },
+  retire: model => void model.tell('schedule.retire'),
   trigger: model => {
     model.now += 1;
     model.tell('schedule.trigger', { run: `by-hand-${model.now}` });
@@ -218,6 +239,10 @@ const plays: { [Do in Event['do']]: (model: ScheduleModel, event: EventOf<Do>) =
   end: model => model.end(model.context.current?.run ?? ''),
   endAll: model => model.endAll(),
 };
+
+function play(model: ScheduleModel, event: Event): void {
+  (plays[event.do] as (model: ScheduleModel, event: Event) => void)(model, event);
+}
 
 /** Brings a schedule to its end. */
 function finish(model: ScheduleModel): void {

@@ -66,6 +66,28 @@ describe('a tick', () => {
     expect(model.told).toEqual(['600 ran', '1200 missed', '1800 missed', '2400 skipped-overlap']);
   });
 
+  it.each([
+    ['schedule.pause', 'paused'],
+    ['schedule.retire', 'retired'],
+  ])('whose run was made runs, though it is told %s before that is known', (word, state) => {
+    const model = schedule();
+    model.diesAfter = 1;
+    model.advance(10 * minuteMs);
+    model.tell(word);
+    model.return();
+    expect([model.state, model.runs.size, model.told]).toEqual([state, 1, ['600 ran']]);
+  });
+
+  it('whose run was made runs as well where its agent drains, and another one has more that are due', () => {
+    const model = schedule();
+    model.diesAfter = 1;
+    model.advance(10 * minuteMs);
+    model.tell('schedule.drain', { deadline: model.now });
+    model.advance(25 * minuteMs);
+    model.return();
+    expect(model.told).toEqual(['600 ran', '1200 missed', '1800 skipped-overlap']);
+  });
+
   it('that could not be stored is tried again after a while', () => {
     const model = schedule();
     model.leave();
