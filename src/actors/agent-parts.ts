@@ -4,6 +4,7 @@ import type { Observer } from '../core/observer.ts';
 import type { AgentConfig } from '../domain/agent-config.ts';
 import type { DefinitionsStore } from '../domain/agent-definitions.ts';
 import type { Catalog } from '../domain/catalog.ts';
+import type { DefaultsStore } from '../domain/defaults-store.ts';
 import type { DocumentsHeard } from '../domain/document-feed.ts';
 import type { FateStore } from '../domain/fate-store.ts';
 import type { PlanStore } from '../domain/plan-store.ts';
@@ -25,7 +26,9 @@ export interface AgentParts {
   version: string;
   runtime: Runtime;
   store: RecordStore;
+  /** Read with their Defaults. */
   plans: PlanStore;
+  defaults: DefaultsStore;
   schedules: ScheduleStore;
   fates: FateStore;
   /** What the files of all agents define. */

@@ -7,6 +7,7 @@ import { definitionsOf } from '../domain/agent-definitions.ts';
 import { NatsCatalog } from '../nats/catalog-store.ts';
 import { type Link, openLink } from '../nats/connection.ts';
 import { Correspondence } from '../nats/correspondence.ts';
+import { NatsDefaultsStore } from '../nats/defaults-store.ts';
 import { NatsDefinitionsStore } from '../nats/definitions-store.ts';
 import { NatsFates } from '../nats/fates.ts';
 import { NatsMailboxes } from '../nats/mailboxes.ts';
@@ -95,6 +96,7 @@ export async function joinCluster(options: ClusterOptions, signal: AbortSignal) 
       mailboxes,
       refusals: new NatsRefusals(link, names),
       plans: new NatsPlanStore(link, names),
+      defaults: new NatsDefaultsStore(link, names),
       schedules: new NatsScheduleStore(link, names),
       fates: new NatsFates(link, names),
       definitions,

@@ -33,19 +33,8 @@ export interface Composition {
 }
 
 export function composeParts({ config, version, cluster, clock, observe, now }: Composition): AgentParts {
-  const {
-    store,
-    mailboxes,
-    refusals,
-    plans,
-    schedules,
-    fates,
-    definitions,
-    catalog,
-    entries,
-    membership,
-    correspondence,
-  } = cluster;
+  const { store, mailboxes, refusals, plans, defaults, schedules, fates, definitions, catalog, entries } = cluster;
+  const { membership, correspondence } = cluster;
   const { link, names, owner } = cluster;
   const turns = new Turns(turnLimitsOf(config));
   /** A turn is held until its run is over, or is another's: whatever became of the effects of its last state. */
@@ -103,6 +92,7 @@ export function composeParts({ config, version, cluster, clock, observe, now }: 
     custody,
     store,
     plans,
+    defaults,
     schedules,
     fates,
     definitions,

@@ -61,7 +61,7 @@ async function refuseUnplaceable(plan: Plan, parts: AgentParts): Promise<void> {
 }
 
 /** Every agent that may come to run the plan must have what it names. One that never told what it has is not judged. */
-async function refuseUnknownNames(plan: Plan, parts: AgentParts): Promise<void> {
+export async function refuseUnknownNames(plan: Plan, parts: AgentParts): Promise<void> {
   const admitted = await agentsAdmitted(parts, plan);
   const own = definitionsOf(parts.config);
   const known = await Promise.all(admitted.map(agent => (agent === own.agent ? own : parts.definitions.get(agent))));

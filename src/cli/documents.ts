@@ -39,9 +39,12 @@ export function parseDocuments(where: string, text: string): WrittenDocument[] {
     });
 }
 
-/** The documents of a file, or of all `.yaml` and `.yml` files of a directory in the order of their names. */
-export async function readDocuments(path: string): Promise<WrittenDocument[]> {
-  const files = await filesOf(path).catch((cause: Error) => {
+/**
+ * The documents of a file, or of all `.yaml` and `.yml` files of a directory in the order of their names; of those in
+ * its directories only where it is `recursive`.
+ */
+export async function readDocuments(path: string, recursive = false): Promise<WrittenDocument[]> {
+  const files = await filesOf(path, recursive).catch((cause: Error) => {
     throw new AnswerError(
       'invalid',
       `cannot read ${path}: ${cause.message}`,
@@ -56,9 +59,9 @@ export async function readDocuments(path: string): Promise<WrittenDocument[]> {
   return documents;
 }
 
-async function filesOf(path: string): Promise<string[]> {
+async function filesOf(path: string, recursive: boolean): Promise<string[]> {
   if (!(await stat(path)).isDirectory()) return [path];
-  const names = await readdir(path);
+  const names = await readdir(path, { recursive });
   return names
     .filter(name => /\.ya?ml$/.test(name))
     .sort()

@@ -7,6 +7,7 @@ import { addApply } from './commands/apply.ts';
 import { addBackup } from './commands/backup.ts';
 import { addCheck } from './commands/check.ts';
 import { addControl } from './commands/control.ts';
+import { addDefaults } from './commands/defaults.ts';
 import { addDiff } from './commands/diff.ts';
 import { addLocal } from './commands/local.ts';
 import { addMachines } from './commands/machines.ts';
@@ -14,6 +15,7 @@ import { addPlan } from './commands/plan.ts';
 import { addPs } from './commands/ps.ts';
 import { addQueue } from './commands/queue.ts';
 import { addRestore } from './commands/restore.ts';
+import { addSchedule } from './commands/schedule.ts';
 import { addSend } from './commands/send.ts';
 import { addShow } from './commands/show.ts';
 import { addSnapshot } from './commands/snapshot.ts';
@@ -29,6 +31,8 @@ const commands = [
   addAgent,
   addApply,
   addPlan,
+  addSchedule,
+  addDefaults,
   addCheck,
   addBackup,
   addSnapshot,

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -73,59 +73,6 @@ describe('answers', () => {
     } finally {
       await other.close();
     }
-  });
-});
-
-describe('apply', () => {
-  const plan = 'kind: Plan\nname: photos\nengine: { type: files, path: /srv }\nrepository: nas\n';
-
-  test('puts each plan without its kind, and tells warnings on standard error', async () => {
-    await writeFile(join(directory, 'two.yaml'), `${plan}---\n${plan.replace('photos', 'mail')}---\n`);
-    service.answers({ 'plan.put': input => ({ name: input.name, revision: 1, warnings: ['no such path yet'] }) });
-    const ran = await run(['apply', '-f', 'two.yaml']);
-    expect(ran.status).toBe(0);
-    expect(ran.stdout).toBe('plan photos applied, revision 1\nplan mail applied, revision 1\n');
-    expect(ran.stderr).toContain('warning: plan mail: no such path yet');
-    expect(service.asked.map(([command, { name, kind }]) => [command, name, kind])).toEqual([
-      ['plan.put', 'photos', undefined],
-      ['plan.put', 'mail', undefined],
-    ]);
-    const json = await run(['apply', '-f', 'two.yaml', '-o', 'json']);
-    expect(JSON.parse(json.stdout)).toHaveLength(2);
-  });
-
-  test.each([
-    ['a mistyped field', plan.replace('path:', 'pth:'), 'engine.pth: is not a known field; did you mean path?'],
-    ['a missing field', plan.replace('repository: nas\n', ''), 'repository: is missing'],
-    ['no kind', plan.replace('kind: Plan\n', ''), 'kind: is missing'],
-    ['a later kind', plan.replace('Plan', 'Schedule'), 'kind Schedule is not known to this version'],
-    ['a mistyped kind', plan.replace('Plan', 'Paln'), 'did you mean Plan?'],
-    ['an agent', plan.replace('Plan', 'Agent'), 'reeve agent --config FILE'],
-    ['no YAML', 'kind: [', 'broken.yaml, document 2: '],
-  ])('%s makes all of it invalid, and nothing is put', async (_what, document, says) => {
-    await writeFile(join(directory, 'broken.yaml'), `${plan.replace('photos', 'good')}---\n${document}`);
-    service.answers({ 'plan.put': input => ({ name: input.name, revision: 1, warnings: [] }) });
-    const ran = await run(['apply', '-f', 'broken.yaml']);
-    expect(ran.stderr).toContain(says);
-    expect(ran).toMatchObject({ status: 2, stdout: '' });
-    expect(service.asked).toEqual([]);
-  });
-
-  test('with --dry-run the cluster is asked and changes nothing; when it is away, that is said', async () => {
-    await writeFile(join(directory, 'one.yaml'), plan);
-    service.answers({ 'plan.put': input => ({ name: input.name, revision: 0, warnings: [] }) });
-    expect(await run(['apply', '-f', 'one.yaml', '--dry-run'])).toMatchObject({
-      status: 0,
-      stdout: 'plan photos is right; not applied (--dry-run)\n',
-    });
-    expect(service.asked).toEqual([['plan.put', expect.objectContaining({ name: 'photos', dryRun: true })]]);
-    const away = await run(['apply', '-f', 'one.yaml', '--dry-run', '--nats', 'nats://127.0.0.1:1']);
-    expect(away).toMatchObject({ status: 3, stdout: '' });
-    expect(away.stderr).toContain('right by themselves');
-  });
-
-  test('a file that is not there is invalid', async () => {
-    expect(await run(['apply', '-f', 'nowhere.yaml'])).toMatchObject({ status: 2, stdout: '' });
   });
 });
 

@@ -9,7 +9,7 @@ import type { AgentParts } from '../agent-parts.ts';
 
 export const idText = z.string().refine(isId, 'is not an id: 1 to 64 letters, digits, _ or -');
 
-/** The plan of a name. */
+/** The plan of a name, with its Defaults. */
 export async function planOf(parts: AgentParts, name: string): Promise<StoredPlan> {
   const stored = await parts.plans.get(name);
   if (!stored) throw await unknownPlan(parts, name);
@@ -24,7 +24,7 @@ export async function planOrBackups(parts: AgentParts, plan: string): Promise<Ca
 }
 
 export async function unknownPlan(parts: AgentParts, name: string): Promise<AnswerError> {
-  const known = (await parts.plans.list()).map(({ plan }) => plan.name);
+  const known = (await parts.plans.listWritten()).map(({ written }) => written.name);
   const near = nearest(name, known);
   const hint = near ? `did you mean ${near}?` : 'see them with: reeve plan list';
   return new AnswerError('not-found', `there is no plan ${name}`, hint);

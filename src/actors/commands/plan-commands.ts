@@ -1,16 +1,19 @@
 /** `plan.put`, `get`, `list`, `check`, `pause`, `resume` and `delete`. */
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { AnswerError } from '../../core/answer-error.ts';
 import { commandFields } from '../../domain/commands.ts';
+import { type Defaults, defaultsSchema, effectivePlan } from '../../domain/defaults.ts';
 import { overdueOf } from '../../domain/overdue.ts';
 import { type Pause, pauseNow, untilText } from '../../domain/pause.ts';
-import { nameText, planSchema } from '../../domain/plan.ts';
-import type { StoredPlan } from '../../domain/plan-store.ts';
+import { nameText, planDocumentSchema } from '../../domain/plan.ts';
+import type { WrittenPlan } from '../../domain/plan-store.ts';
 import { command } from '../../nats/command-service.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { OneAtATime } from '../one-at-a-time.ts';
 import { backupsOfPlans } from '../overdue-watch.ts';
 import { checkPlan } from '../plan-check.ts';
+import { mergedOrRefused } from '../plan-defaults.ts';
 import { refuseImpossible } from '../plan-refusals.ts';
 import { warningsOf } from '../plan-warnings.ts';
 import { answerPlaced } from '../responsibility.ts';
@@ -27,25 +30,36 @@ export function planCommands(parts: AgentParts) {
   const checksInTurn = new OneAtATime();
   return {
     'plan.put': command({
-      schema: planSchema.extend({ requestId, dryRun: z.boolean().optional() }),
+      schema: planDocumentSchema
+        .extend({
+          requestId,
+          dryRun: z.boolean().optional(),
+          /** The Defaults as they are going to be: what `apply` checks before it puts anything. */
+          defaults: z.array(defaultsSchema).max(1_000).optional(),
+        })
+        .refine(
+          ({ dryRun, defaults }) => dryRun || !defaults,
+          'defaults stands without dryRun; put Defaults with: reeve apply',
+        ),
       answeredBy: 'each',
-      handle: ({ requestId, dryRun, ...plan }) =>
+      handle: ({ requestId, dryRun, defaults, ...written }) =>
         answerPlaced(
           parts,
-          async () => ({ plan }),
-          async () => {
+          async () => ({ plan: mergedOrRefused(written, defaults ?? (await allDefaults(parts))) }),
+          async ({ plan }) => {
             await refuseImpossible(plan, parts);
+            const { name } = plan;
             const warnings = await warningsOf(plan, parts.config);
-            if (dryRun) return { name: plan.name, revision: (await plans.get(plan.name))?.revision ?? 0, warnings };
-            const { revision } = await plans.put(plan, requestId === undefined ? {} : { requestId });
-            return { name: plan.name, revision, warnings };
+            if (dryRun) return { name, revision: (await plans.getWritten(name))?.revision ?? 0, warnings };
+            return { name, ...(await plans.put(written, { requestId })), warnings };
           },
         ),
     }),
     'plan.get': command({
       schema: z.strictObject({ name: nameText }),
       handle: async ({ name }) => {
-        const stored = await planOf(parts, name);
+        const stored = await plans.getWritten(name);
+        if (!stored) throw await unknownPlan(parts, name);
         const [answer = {}] = await shown(parts, [stored]);
         return answer;
       },
@@ -56,9 +70,9 @@ export function planCommands(parts: AgentParts) {
         limit: z.int().min(1).max(10_000).optional(),
       }),
       handle: async ({ labels = {}, limit = 1_000 }) => {
-        const all = await plans.list();
-        const matching = all.filter(({ plan }) =>
-          Object.entries(labels).every(([key, value]) => plan.labels?.[key] === value),
+        const all = await plans.listWritten();
+        const matching = all.filter(({ written }) =>
+          Object.entries(labels).every(([key, value]) => written.labels?.[key] === value),
         );
         return { plans: await shown(parts, matching.slice(0, limit)) };
       },
@@ -93,39 +107,62 @@ export function planCommands(parts: AgentParts) {
       schema: z.strictObject({ name: nameText, keepBackups: z.boolean().optional(), requestId }),
       handle: async ({ name, keepBackups, requestId }) => {
         const hanging = await hangingOn(parts, name, keepBackups ?? false);
-        const known = await plans.get(name);
+        const known = await plans.getWritten(name);
         if (known && hanging.length > 0)
           throw new AnswerError(
             'conflict',
             `plan ${name} cannot be deleted: ${hanging.join('; ')}`,
-            'end what runs first; keepBackups leaves its backups where they are',
+            'end what runs and delete its schedules first; keepBackups leaves its backups where they are',
           );
-        if (await plans.delete(name, requestId === undefined ? {} : { requestId })) return {};
+        if (await plans.delete(name, { requestId })) return {};
         throw await unknownPlan(parts, name);
       },
     }),
   };
 }
 
-/** Plans with what is known of each beside its document; `paused` and `overdue` are there only while it is. */
-async function shown(parts: AgentParts, stored: readonly StoredPlan[]): Promise<object[]> {
+/**
+ * Plans as they were put, with what is known of each beside its document: `effective`, where Defaults make it another,
+ * `wrong`, where they leave it incomplete, and `paused` and `overdue` only while it is.
+ */
+async function shown(parts: AgentParts, stored: readonly WrittenPlan[]): Promise<object[]> {
   const now = parts.clock.now();
-  const backupsOf = await backupsOfPlans(parts);
-  return stored.map(({ plan, revision, paused }) => {
+  const [backupsOf, defaults] = await Promise.all([backupsOfPlans(parts), allDefaults(parts)]);
+  return stored.map(({ written, revision, paused }) => {
     const pause = pauseNow(paused, now);
+    const merged = effectivePlan(written, defaults);
+    if (!('plan' in merged)) return { ...written, revision, wrong: merged.wrong, ...(pause && { paused: pause }) };
+    const { plan } = merged;
     const overdue = overdueOf(plan, backupsOf(plan.name), now);
-    return { ...plan, revision, ...(pause && { paused: pause }), ...(overdue && { overdue }) };
+    return {
+      ...written,
+      revision,
+      ...(!isDeepStrictEqual(plan, written) && { effective: plan }),
+      ...(pause && { paused: pause }),
+      ...(overdue && { overdue }),
+    };
   });
 }
 
+async function allDefaults({ defaults }: AgentParts): Promise<Defaults[]> {
+  return (await defaults.list()).map(each => each.defaults);
+}
+
 async function setPause(parts: AgentParts, name: string, pause: Pause | null, requestId: string | undefined) {
-  const isThere = await parts.plans.pause(name, pause, requestId === undefined ? {} : { requestId });
+  const isThere = await parts.plans.pause(name, pause, { requestId });
   if (!isThere) throw await unknownPlan(parts, name);
 }
 
 async function hangingOn(parts: AgentParts, plan: string, keepBackups: boolean): Promise<string[]> {
-  const running = (await recordsOf(parts.store)).filter(({ record }) => !record.final && record.context.plan === plan);
-  const hanging = running.map(({ record }) => `${record.kind} ${record.id} is ${record.state}`);
+  // The actor of a schedule goes by itself when its plan or its document does.
+  const running = (await recordsOf(parts.store)).filter(
+    ({ record }) => !record.final && record.kind !== 'schedule' && record.context.plan === plan,
+  );
+  const naming = (await parts.schedules.list()).filter(({ schedule }) => schedule.plan === plan);
+  const hanging = [
+    ...running.map(({ record }) => `${record.kind} ${record.id} is ${record.state}`),
+    ...naming.map(({ schedule }) => `schedule ${schedule.name} names it`),
+  ];
   const backups = keepBackups ? [] : await parts.catalog.list(plan);
   const all = [...hanging, ...backups.map(({ id }) => `backup ${id} can be restored`)];
   return all.length <= listedMax ? all : [...all.slice(0, listedMax), `and ${all.length - listedMax} more`];

@@ -2,7 +2,6 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { AnswerError } from '../../core/answer-error.ts';
-import { nearest } from '../../core/nearest.ts';
 import { commandFields } from '../../domain/commands.ts';
 import { untilText } from '../../domain/pause.ts';
 import { runIdOfRequest, runIdOfTime } from '../../domain/run-id.ts';
@@ -13,6 +12,7 @@ import type { AgentParts } from '../agent-parts.ts';
 import { pairOf } from '../schedules/pairs.ts';
 import { momentOf } from './moments.ts';
 import { recordsOf } from './records.ts';
+import { unknownSchedule } from './schedule-documents.ts';
 import { tellActor } from './tell-actor.ts';
 
 const ofSchedule = { name: nameText, plan: nameText.optional(), ...commandFields };
@@ -79,13 +79,7 @@ async function actorsOf({ store }: AgentParts, name: string): Promise<string[]> 
   return records.filter(({ final, id }) => !final && pairOf(id).schedule === name).map(({ id }) => id);
 }
 
-async function noActor({ schedules }: AgentParts, name: string): Promise<AnswerError> {
-  if (await schedules.get(name))
-    return new AnswerError('refused', `schedule ${name} has no plan now`, 'see which plans have the labels it selects');
-  const near = nearest(
-    name,
-    (await schedules.list()).map(({ schedule }) => schedule.name),
-  );
-  const hint = near ? `did you mean ${near}?` : 'see them with: reeve schedule list';
-  return new AnswerError('not-found', `there is no schedule ${name}`, hint);
+async function noActor(parts: AgentParts, name: string): Promise<AnswerError> {
+  if (!(await parts.schedules.get(name))) return await unknownSchedule(parts, name);
+  return new AnswerError('refused', `schedule ${name} runs for no plan now`, 'see its plans with: reeve schedule show');
 }

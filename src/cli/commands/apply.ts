@@ -1,90 +1,77 @@
-/** `reeve apply`: what people wrote in files, put into the cluster. Nothing is put unless all of it is right. */
+/** `reeve apply`: what people wrote in files, put into the cluster. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { AnswerError } from '../../core/answer-error.ts';
-import { nearest } from '../../core/nearest.ts';
 import { printable } from '../../core/printable.ts';
-import { wrongLinesOf } from '../../domain/invalid.ts';
-import { planSchema } from '../../domain/plan.ts';
+import { type ApplyOptions, applySet, invalidSet, type Outcome } from '../apply-steps.ts';
 import { type Cli, eachOption, examples } from '../cli.ts';
-import { readDocuments, type WrittenDocument } from '../documents.ts';
+import { setOf, titleOf } from '../document-set.ts';
+import { readDocuments } from '../documents.ts';
 import { exitStatus } from '../exit-status.ts';
 import type { Session } from '../session.ts';
 
-interface Options {
+interface Options extends ApplyOptions {
   file: string[];
-  dryRun?: boolean;
+  recursive?: boolean;
 }
 
 export function addApply(program: Command, cli: Cli): void {
   program
     .command('apply')
-    .summary('put plans from YAML files into the cluster')
+    .summary('put plans, Defaults and schedules from YAML files into the cluster')
     .description(
-      'Checks all documents, and puts them only if every one is right. With `-o json` prints one array of answers.',
+      'Checks all documents together, with the agents that they concern, and puts them only if every one is right: Defaults first, then plans, then schedules. With --prune the files are the whole truth: every plan, Defaults and schedule that is not in them is deleted, but a plan that still has backups or runs is left, told, and the status is 1. With `-o json` prints one array of what became of each.',
     )
-    .requiredOption('-f, --file <path>', 'file, or directory of .yaml files; may be given several times', eachOption)
-    .option('--dry-run', 'check only, put nothing')
+    .requiredOption(
+      '-f, --file <path>',
+      'file, or directory of .yaml and .yml files, without those in directories of it; may be given several times',
+      eachOption,
+    )
+    .option('-R, --recursive', 'read the directories in a directory, too')
+    .option('--dry-run', 'show what would change, and change nothing')
+    .option('--prune', 'delete what is not in the files')
+    .option('--keep-backups', 'with --prune: delete also plans that have backups, and leave those where they are')
     .addHelpText(
       'after',
       examples(
-        ['reeve apply -f plans.yaml', 'put the plans of a file'],
-        ['reeve apply -f plans/ --dry-run', 'check a directory'],
+        ['reeve apply -f plans.yaml', 'put what a file says'],
+        ['reeve apply -f plans/ --prune --dry-run', 'what would have to change for a directory to be all there is'],
       ),
     )
     .action(
       cli.action(async (session: Session, options: Options) => {
         const paths = options.file.map(file => resolve(session.environment.directory, file));
-        const documents = (await Promise.all(paths.map(readDocuments))).flat();
-        const wrong = documents.flatMap(wrongIn);
-        if (wrong.length > 0) throw new AnswerError('invalid', wrong.join('; '), 'nothing was applied');
-        return options.dryRun ? tryOut(session, documents) : put(session, documents, false);
+        const written = (await Promise.all(paths.map(path => readDocuments(path, options.recursive)))).flat();
+        const set = setOf(written);
+        if ('wrong' in set) throw invalidSet(set.wrong);
+        const tell = (outcome: Outcome) => {
+          if (!session.json) show(session, outcome, options.dryRun ?? false);
+          return outcome;
+        };
+        const outcomes = await applySet(session, set.documents, options, tell);
+        if (session.json) session.print(JSON.stringify(outcomes.map(outcome => ({ ok: true, ...outcome }))));
+        return outcomes.some(({ left }) => left !== null) ? exitStatus.failed : exitStatus.done;
       }),
     );
 }
 
-/** Puts the documents in their order; with `dryRun` the cluster says what it would do with each, and does nothing. */
-async function put(session: Session, documents: WrittenDocument[], dryRun: boolean): Promise<number> {
-  const answers = [];
-  for (const document of documents) {
-    const answer = await session.request('plan.put', dryRun ? { ...document.body, dryRun } : document.body);
-    answers.push(answer);
-    if (session.json) continue;
-    const plan = `plan ${printable(String(answer.name))}`;
-    session.print(
-      dryRun ? `${plan} is right; not applied (--dry-run)` : `${plan} applied, revision ${Number(answer.revision)}`,
-    );
-    const warnings = Array.isArray(answer.warnings) ? answer.warnings : [];
-    session.say(...warnings.map(warning => `warning: ${plan}: ${printable(String(warning))}`));
-  }
-  if (session.json) session.print(JSON.stringify(answers));
-  return exitStatus.done;
-}
+const words = {
+  create: { is: 'created', would: 'would be created' },
+  change: { is: 'changed', would: 'would be changed' },
+  unchanged: { is: 'unchanged', would: 'unchanged' },
+  delete: { is: 'deleted', would: 'would be deleted' },
+} as const;
 
-/** As `put`; when the cluster is away, says that only what the documents hold by themselves was checked. */
-async function tryOut(session: Session, documents: WrittenDocument[]): Promise<number> {
-  try {
-    return await put(session, documents, true);
-  } catch (error) {
-    if (error instanceof AnswerError && error.code === 'unavailable')
-      session.say('the documents are right by themselves; whether the cluster would take them is not known');
-    throw error;
+function show(
+  session: Session,
+  { kind, name, change, differs, revision, warnings, left }: Outcome,
+  dryRun: boolean,
+): void {
+  const title = printable(titleOf({ kind, name }));
+  if (left !== null) session.print(`${title} ${dryRun ? 'would be left' : 'left'}: ${printable(left)}`);
+  else {
+    const counted = change === 'delete' || dryRun ? '' : `, revision ${revision}`;
+    session.print(`${title} ${words[change][dryRun ? 'would' : 'is']}${counted}`);
   }
-}
-
-/** Kinds that later versions of Reeve know. */
-const laterKinds = ['Defaults', 'Stream', 'Schedule'];
-
-function wrongIn({ where, kind, body }: WrittenDocument): string[] {
-  if (kind === 'Plan') {
-    const checked = planSchema.safeParse(body);
-    return checked.success ? [] : wrongLinesOf(checked.error, planSchema, body).map(line => `${where}: ${line}`);
-  }
-  if (kind === '') return [`${where}: kind: is missing; write kind: Plan`];
-  if (kind === 'Agent')
-    return [`${where}: kind Agent is an agent's own file: start it with \`reeve agent --config FILE\``];
-  if (laterKinds.includes(kind))
-    return [`${where}: kind ${kind} is not known to this version of Reeve, which takes Plan only`];
-  const near = nearest(kind, ['Plan', 'Agent', ...laterKinds]);
-  return [`${where}: kind ${kind} is not known${near ? `; did you mean ${near}?` : '; write kind: Plan'}`];
+  if (dryRun) session.print(...differs.map(line => `  ${printable(line)}`));
+  session.say(...warnings.map(warning => `warning: ${title}: ${printable(warning)}`));
 }

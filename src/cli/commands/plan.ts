@@ -1,4 +1,5 @@
 /** `reeve plan list`, `show`, `pause`, `resume` and `delete`. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
 import { printable } from '../../core/printable.ts';
@@ -7,7 +8,7 @@ import { rowsOf, shownReference, textOf } from '../answer-rows.ts';
 import { type Cli, examples } from '../cli.ts';
 import { exitStatus } from '../exit-status.ts';
 import type { Session } from '../session.ts';
-import { shownText } from '../shown-text.ts';
+import { documentLines } from '../shown-document.ts';
 import { type Column, tableLines } from '../table.ts';
 import { shownTime } from '../times.ts';
 
@@ -40,7 +41,7 @@ export function addPlan(program: Command, cli: Cli): void {
     .action(
       cli.action(async (session: Session, name: string) => {
         const answer = await session.request('plan.get', { name });
-        session.result(answer, () => session.print(...documentLines(answer)));
+        session.result(answer, () => session.print(...shownLines(answer)));
         return exitStatus.done;
       }),
     );
@@ -96,15 +97,26 @@ export function addPlan(program: Command, cli: Cli): void {
     );
 }
 
-/** The document as it can be applied again: YAML has escapes of its own for most of what a terminal would obey. */
-function documentLines(answer: Record<string, unknown>): string[] {
-  const { ok: _ok, revision, paused, overdue, ...document } = answer;
-  const text = stringify({ kind: 'Plan', ...document });
-  const known = [pauseText(paused), overdueText(overdue)].flatMap(line => line ?? []);
+function shownLines(answer: Record<string, unknown>): string[] {
+  const { ok: _ok, revision, paused, overdue, effective, wrong, ...document } = answer;
+  const known = [pauseText(paused), overdueText(overdue), wrong && `incomplete: ${String(wrong)}`];
+  return documentLines('Plan', document, [
+    `revision ${String(revision)}`,
+    ...known.flatMap(line => (typeof line === 'string' ? line : [])),
+    ...givenLines(effective, document),
+  ]);
+}
+
+/** What its Defaults make of the plan, field by field, where that differs from what is written. */
+function givenLines(effective: unknown, document: Record<string, unknown>): string[] {
+  if (!isObject(effective)) return [];
+  const given = Object.entries(effective).filter(([field, value]) => !isDeepStrictEqual(document[field], value));
   return [
-    `# revision ${printable(String(revision))}`,
-    ...known.map(line => `# ${printable(line)}`),
-    ...text.trimEnd().split('\n').map(shownText),
+    'with its Defaults:',
+    ...stringify(Object.fromEntries(given))
+      .trimEnd()
+      .split('\n')
+      .map(line => `  ${line}`),
   ];
 }
 
@@ -122,14 +134,19 @@ function overdueText(overdue: unknown): string | undefined {
 
 /** `paused; overdue: ...`, as far as it is so. */
 function stateText(row: Record<string, unknown>): string | undefined {
-  const known = [textOf(row.state), pauseText(row.paused), overdueText(row.overdue)].flatMap(text => text ?? []);
-  return known.length > 0 ? known.join('; ') : undefined;
+  const wrong = textOf(row.wrong);
+  const known = [textOf(row.state), pauseText(row.paused), overdueText(row.overdue), wrong && `incomplete: ${wrong}`];
+  const told = known.filter(text => text !== undefined);
+  return told.length > 0 ? told.join('; ') : undefined;
 }
 
 const columns: Column<Record<string, unknown>>[] = [
   { title: 'PLAN', cell: row => textOf(row.name) },
   { title: 'ENGINE', cell: row => (isObject(row.engine) ? textOf(row.engine.type) : undefined) },
   { title: 'PATH', cell: row => (isObject(row.engine) ? textOf(row.engine.path) : undefined) },
-  { title: 'REPOSITORY', cell: row => shownReference(row.repository) },
+  {
+    title: 'REPOSITORY',
+    cell: row => shownReference(isObject(row.effective) ? row.effective.repository : row.repository),
+  },
   { title: 'STATE', cell: stateText },
 ];

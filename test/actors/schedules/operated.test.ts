@@ -90,7 +90,8 @@ test('a schedule is triggered, changed, paused, handed over, deleted and put aga
 test('commands to a schedule that is not there, or has no plan, say so', async () => {
   await start('a');
   expect(await world.refusal('schedule.pause', { name: 'often' })).toMatchObject({ code: 'not-found' });
-  await put({ every: '1h' });
+  const nothing = { plans: { labels: { tier: 'none' } } };
+  await world.ask('schedule.put', { name: 'often', ...nothing, task: 'backup', every: '1h' });
   expect(await world.refusal('schedule.trigger', { name: 'ofen' })).toMatchObject({
     code: 'not-found',
     hint: 'did you mean often?',
