@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { TestAgent } from '../../support/agent.ts';
 import { eventually } from '../../support/eventually.ts';
 import { World } from '../../support/world.ts';
-import { fatesOf, faultsOf, runsOf, tickOf } from './ticks.ts';
+import { fatesOf, faultsOf, runsOf, untilRan } from './ticks.ts';
 
 let world: World;
 beforeEach(async () => {
@@ -20,12 +20,7 @@ const start = (name: string): Promise<TestAgent> =>
   world.runAgent({ name, data: world.dataOf(name), config: world.agentFile(name, { lease: '3s' }) });
 
 /** Resolves once a tick after now has run. */
-async function ticked(): Promise<void> {
-  const since = Date.now();
-  await eventually('a tick', async () =>
-    (await runsOf(world, 'backup', 'often')).some(run => tickOf(run.id) > since && run.final),
-  );
-}
+const ticked = () => untilRan(world, 'backup', ['docs'], Date.now());
 
 test('a schedule is triggered, changed, paused, handed over, deleted and put again, without a restart and without a tick lost or run twice', async () => {
   const agents = new Map([

@@ -9,11 +9,10 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { noise } from '../../engines/files/trees.ts';
 import { missingTools, user, Victoria } from '../../engines/victoriametrics/victoria.ts';
 import type { TestAgent } from '../../support/agent.ts';
-import { eventually } from '../../support/eventually.ts';
 import { tellMeasured } from '../../support/measured.ts';
 import { repetitions } from '../../support/repetitions.ts';
 import { World } from '../../support/world.ts';
-import { fatesOf, faultsOf, runsOf, tickOf } from './ticks.ts';
+import { fatesOf, faultsOf, runsOf, untilRan } from './ticks.ts';
 
 const everyMs = 2_000;
 /** What a schedule may take beyond its interval, from the moment when all agents run again to the end of a new backup. */
@@ -62,16 +61,7 @@ async function startAgents(): Promise<void> {
 
 /** How long until each schedule and plan has completed a run of a tick that came after `since`. */
 async function untilAllRan(kind: string, wanted: readonly string[], since: number): Promise<number> {
-  await eventually(
-    `a new ${kind} of ${wanted}`,
-    async () => {
-      await sleep(100);
-      const rows = (await world.read(`${kind}.list`, { limit: 10_000 }))[`${kind}s`] as Record<string, string>[];
-      const done = rows.filter(({ id = '', state }) => state === 'completed' && tickOf(id) >= since);
-      return wanted.every(plan => done.some(row => row.plan === plan));
-    },
-    everyMs + boundMs,
-  );
+  await untilRan(world, kind, wanted, since, everyMs + boundMs);
   return Date.now() - since;
 }
 

@@ -1,5 +1,7 @@
 /** What the tests of schedules ask of a cluster: fates, runs, and whether the two tell the same story. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { TickFate } from '../../../src/domain/fate.ts';
+import { eventually } from '../../support/eventually.ts';
 import type { HistoryRecord, World } from '../../support/world.ts';
 
 /** All fates of a schedule, oldest tick first; of several for one tick the one that holds, which is the newest. */
@@ -17,6 +19,27 @@ export async function runsOf(world: World, kind: string, schedule: string, plan?
   const ids = (listed as { id: string }[]).map(({ id }) => id);
   const records = await Promise.all(ids.map(id => world.record(id, kind)));
   return records.filter(({ context }) => context.schedule === schedule).sort(byAt);
+}
+
+/** Resolves once each of these plans has completed a run of a tick that came after `since`. */
+export async function untilRan(
+  world: World,
+  kind: string,
+  plans: readonly string[],
+  since: number,
+  withinMs = 20_000,
+): Promise<void> {
+  await eventually(
+    `a ${kind} of ${plans} by a tick after ${new Date(since).toISOString()}`,
+    async () => {
+      const rows = (await world.read(`${kind}.list`, { limit: 10_000 }))[`${kind}s`] as Record<string, string>[];
+      const done = rows.filter(({ id = '', state }) => state === 'completed' && tickOf(id) >= since);
+      if (plans.every(plan => done.some(row => row.plan === plan))) return true;
+      await sleep(100); // a look costs all agents something
+      return false;
+    },
+    withinMs,
+  );
 }
 
 /** What is wrong between the fates and the runs of one schedule and plan, in words; `everyMs` is its interval. */
