@@ -6,12 +6,14 @@ import { commandFields } from '../../domain/commands.ts';
 import { untilText } from '../../domain/pause.ts';
 import { runIdOfRequest, runIdOfTime } from '../../domain/run-id.ts';
 import { scheduleActorId } from '../../domain/schedule.ts';
+import type { ScheduleContext } from '../../domain/schedule-context.ts';
 import { nameText } from '../../domain/texts.ts';
 import { type AnyCommand, command } from '../../nats/command-service.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { pairOf } from '../schedules/pairs.ts';
+import { taskOf } from '../schedules/tasks.ts';
 import { momentOf } from './moments.ts';
-import { recordsOf } from './records.ts';
+import { recordOf, recordsOf } from './records.ts';
 import { unknownSchedule } from './schedule-documents.ts';
 import { tellActor } from './tell-actor.ts';
 
@@ -19,6 +21,8 @@ const ofSchedule = { name: nameText, plan: nameText.optional(), ...commandFields
 
 /** How many actors are told at once. */
 const atOnce = 64;
+/** How long a trigger waits for what comes of it. */
+const decidedWithinMs = 5_000;
 
 export function scheduleActorCommands(parts: AgentParts): Record<string, AnyCommand> {
   return {
@@ -40,13 +44,13 @@ export function scheduleActorCommands(parts: AgentParts): Record<string, AnyComm
     'schedule.trigger': command({
       schema: z.strictObject(ofSchedule),
       handle: async ({ name, plan, ...said }) => {
-        const ids: string[] = [];
+        const runs = new Map<string, string>();
         await tellAll(parts, name, plan, of => {
           const run = runOf(of, said.requestId, parts.clock.now());
-          ids.push(run);
+          runs.set(scheduleActorId(name, of), run);
           return { type: 'schedule.trigger', run, ...said };
         });
-        return { ids: ids.sort() };
+        return { ids: (await started(parts, runs)).sort() };
       },
     }),
   };
@@ -72,6 +76,41 @@ async function tellAll(
     for (const id of left) await tellActor(parts, 'schedule', id, commandTo(pairOf(id).plan));
   };
   await Promise.all(Array.from({ length: Math.min(atOnce, ids.length) }, worker));
+}
+
+/** Of the runs that were triggered those that are made or wait for their turn; a conflict where that is none. */
+async function started(parts: AgentParts, runs: ReadonlyMap<string, string>): Promise<string[]> {
+  const ids: string[] = [];
+  let why = '';
+  for (const [actor, run] of runs) {
+    const { document, queued, lastFate } = await decided(parts, actor);
+    const kind = taskOf(document.task)?.kind;
+    const isMade = queued?.run === run || (kind !== undefined && (await parts.store.read(kind, run)) !== undefined);
+    if (isMade) ids.push(run);
+    else why = lastFate?.reason ?? 'it was not decided in time';
+  }
+  if (ids.length > 0 || runs.size === 0) return ids;
+  throw new AnswerError('conflict', `nothing was started: ${why}`, 'trigger it again once that is over');
+}
+
+/** The context of a schedule's actor once it has decided what it was told, or is not heard to. */
+async function decided({ store, onEvent }: AgentParts, id: string): Promise<ScheduleContext> {
+  const deadline = AbortSignal.timeout(decidedWithinMs);
+  let wake: () => void = () => undefined;
+  deadline.addEventListener('abort', () => wake());
+  const unhear = onEvent('schedule', id, () => wake());
+  try {
+    for (;;) {
+      const stepped = new Promise<void>(resolve => {
+        wake = resolve;
+      });
+      const context = (await recordOf(store, 'schedule', id)).record.context as unknown as ScheduleContext;
+      if ((context.visit === null && context.byHand === null) || deadline.aborted) return context;
+      await stepped;
+    }
+  } finally {
+    unhear();
+  }
 }
 
 async function actorsOf({ store }: AgentParts, name: string): Promise<string[]> {

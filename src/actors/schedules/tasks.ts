@@ -9,7 +9,7 @@ import type { OfferedKind } from '../run-definitions.ts';
 /** What a run of the task works on; `cannot` says why a tick starts none. */
 type Asked = { restore: RestoreRequest | null } | { cannot: string };
 
-interface Task {
+export interface Task {
   kind: OfferedKind;
   ask: (parts: Pick<AgentParts, 'catalog'>, stored: StoredPlan) => Asked | Promise<Asked>;
 }

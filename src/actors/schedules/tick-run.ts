@@ -2,6 +2,7 @@
  * The run of a tick. Its id derives from the plan, the tick and the schedule, and its first record is created or not at
  * all: however often and by whomever it is asked for, a tick has one run.
  */
+import type { RunInput } from '../../../machines/run-context.ts';
 import { AnswerError } from '../../core/answer-error.ts';
 import { failpoint } from '../../core/failpoint.ts';
 import { pauseNow } from '../../domain/pause.ts';
@@ -14,7 +15,7 @@ import type { AgentParts } from '../agent-parts.ts';
 import { candidatesOf } from '../responsibility.ts';
 import type { OfferedKind } from '../run-definitions.ts';
 import { runPolicyOf } from '../run-policy.ts';
-import { taskOf } from './tasks.ts';
+import { type Task, taskOf } from './tasks.ts';
 
 /** What of an agent it takes to make a run. */
 export interface TickParts
@@ -29,16 +30,25 @@ const takeMs = 2_000;
 /** Creates the run of a turn, or finds it; `cannot` says in words why there can be none. */
 export async function startTickRun(
   parts: TickParts,
-  { schedule, plan: name, document }: Pick<ScheduleContext, 'schedule' | 'plan' | 'document'>,
-  { run: id, tick, byHand }: Turn,
+  schedule: Pick<ScheduleContext, 'schedule' | 'plan' | 'document'>,
+  turn: Turn,
   signal: AbortSignal,
 ): Promise<ActorRecord | { cannot: string }> {
-  const task = taskOf(document.task);
-  if (!task) return { cannot: `this version runs no ${document.task}` };
-  const { kind } = task;
-  // Asked again after a crash, whatever has changed since.
-  const there = await parts.store.read(kind, id);
-  if (there) return there.record;
+  const { task: name } = schedule.document;
+  const task = taskOf(name);
+  if (!task) return { cannot: `this version runs no ${name}` };
+  const input = await inputOf(parts, schedule, turn, task);
+  if (!('cannot' in input)) return await created(parts, task.kind, input, noteOf(schedule, turn), signal);
+  // Asked again after a crash it may be there, whatever has changed since.
+  return (await parts.store.read(task.kind, turn.run))?.record ?? input;
+}
+
+async function inputOf(
+  parts: TickParts,
+  { schedule, plan: name }: Pick<ScheduleContext, 'schedule' | 'plan'>,
+  { run: id }: Turn,
+  task: Task,
+): Promise<Omit<RunInput, 'at'> | { cannot: string }> {
   const stored = await planOf(parts, name);
   if ('cannot' in stored) return stored;
   const { plan, revision: planRevision } = stored;
@@ -49,14 +59,27 @@ export async function startTickRun(
   const agent = await agentFor(parts, plan);
   if (typeof agent !== 'string') return agent;
   const policy = runPolicyOf(plan, parts.config);
-  const input = { id, task: kind, agent, document: plan, planRevision, policy, schedule, ...asked };
-  const note = `${byHand ? 'trigger' : 'tick'} ${timeText(tick)} of schedule ${schedule}`;
+  return { id, task: task.kind, agent, document: plan, planRevision, policy, schedule, ...asked };
+}
+
+async function created(
+  parts: TickParts,
+  kind: OfferedKind,
+  input: Omit<RunInput, 'at'>,
+  note: string,
+  signal: AbortSignal,
+): Promise<ActorRecord> {
+  const { id, agent } = input;
   failpoint('schedule.before-run');
-  const { stored: created } = await parts.runtime.create(kind, id, { input, handTo: agent, note, signal });
+  const { stored } = await parts.runtime.create(kind, id, { input, handTo: agent, note, signal });
   failpoint('schedule.run-created');
-  parts.custody.created(created);
+  parts.custody.created(stored);
   handOver(parts, kind, id, agent);
-  return created.record;
+  return stored.record;
+}
+
+function noteOf({ schedule }: Pick<ScheduleContext, 'schedule'>, { tick, byHand }: Turn): string {
+  return `${byHand ? 'trigger' : 'tick'} ${timeText(tick)} of schedule ${schedule}`;
 }
 
 async function planOf({ plans }: TickParts, name: string): Promise<StoredPlan | { cannot: string }> {
