@@ -39,8 +39,8 @@ interface Pattern {
   next: number | null;
 }
 
-/** How many patterns are kept parsed. */
-const patternsMax = 1_000;
+/** How many patterns are kept parsed: one takes croner 80 kB. */
+const patternsMax = 256;
 const patterns = new Map<string, Pattern>();
 
 /** The first time after `afterMs` at which the pattern comes, in milliseconds since the epoch; null where none does. */

@@ -188,6 +188,11 @@ describe('ticks that nobody ran', () => {
     expect([model.holding.size, model.runs.size, model.top]).toEqual([43_200, 1, 'waiting']);
     expect(model.context.lastFate).toMatchObject({ tick: '2026-03-02T00:00:00.000Z', fate: 'ran' });
   });
+
+  it('stay in one line, where the newest is left to a visit of its own', () => {
+    const model = away({ every: '1m', onMissed: 'run-all' }, 501);
+    expect([model.context.backlog.length, model.fateAt(501 * 60)]).toEqual([100, 'queued']);
+  });
 });
 
 describe('a pause', () => {
@@ -262,6 +267,17 @@ describe('a trigger by hand', () => {
     model.endAll();
     model.tell('schedule.trigger', { run: 'by-hand-2' });
     expect([model.state, model.runs.size]).toEqual(['paused', 3]);
+  });
+
+  it('in a pause decides nothing else: what came is made up for when the pause ends', () => {
+    const model = schedule();
+    model.tell('schedule.pause');
+    model.advance(15 * minuteMs);
+    model.tell('schedule.trigger', { run: 'by-hand' });
+    expect(model.fates.map(({ run }) => run)).toEqual(['by-hand']);
+    model.endAll();
+    model.tell('schedule.resume');
+    expect(model.fateAt(600)).toBe('ran');
   });
 
   it('is refused beside a run that is in the way, where ticks are skipped', () => {
