@@ -1,6 +1,5 @@
 /** Sets of documents, as they are written and as they are in the cluster: what is wrong in one, and how two differ. Pure. */
 import { isDeepStrictEqual } from 'node:util';
-import type { z } from 'zod';
 import { nearest } from '../core/nearest.ts';
 import { type Defaults, defaultsOf, defaultsSchema, effectivePlan } from '../domain/defaults.ts';
 import { wrongLinesOf } from '../domain/invalid.ts';
@@ -10,20 +9,12 @@ import { faultOfPlan } from '../domain/schedule-plans.ts';
 import { isObject } from '../view/wire.ts';
 import type { WrittenDocument } from './documents.ts';
 
-interface Kind {
-  /** In commands and for people. */
-  noun: 'defaults' | 'plan' | 'schedule';
-  /** The key of its list. */
-  list: 'defaults' | 'plans' | 'schedules';
-  schema: z.ZodObject;
-}
-
-/** In the order in which they are put: what others need comes first. */
+/** By the kind that stands in a document, in the order in which they are put: its word, its list's key, its schema. */
 export const kinds = {
   Defaults: { noun: 'defaults', list: 'defaults', schema: defaultsSchema },
   Plan: { noun: 'plan', list: 'plans', schema: planDocumentSchema },
   Schedule: { noun: 'schedule', list: 'schedules', schema: scheduleSchema },
-} as const satisfies Record<string, Kind>;
+} as const;
 
 export type KindName = keyof typeof kinds;
 export const kindNames = Object.keys(kinds) as KindName[];

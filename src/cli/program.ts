@@ -4,6 +4,7 @@ import { createCli, examples } from './cli.ts';
 import { addAgent } from './commands/agent.ts';
 import { addAgents } from './commands/agents.ts';
 import { addApply } from './commands/apply.ts';
+import { addAudit } from './commands/audit.ts';
 import { addBackup } from './commands/backup.ts';
 import { addCheck } from './commands/check.ts';
 import { addControl } from './commands/control.ts';
@@ -40,6 +41,7 @@ const commands = [
   addVerify,
   addDiff,
   addControl,
+  addAudit,
   addPs,
   addQueue,
   addShow,
