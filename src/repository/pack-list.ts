@@ -11,6 +11,7 @@ import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { syncDirectory, writeSynced } from './durable-file.ts';
 import { headBytes } from './frame.ts';
+import { leftBehind } from './garbage.ts';
 import {
   checkPackHead,
   decodePackTail,
@@ -47,6 +48,8 @@ const hashPattern = /^[0-9a-f]{64}$/;
 const magic = Buffer.from('REEVEIDX');
 const indexHeadBytes = 16;
 const packHeadInIndex = 28;
+/** A table is read, encoded, and stood in a buffer with its head. */
+const timesInMemory = 3;
 /** With more index files than this, the next one takes the others in. */
 const indexFilesMax = 32;
 
@@ -88,7 +91,9 @@ export async function indexPacks(repository: Repository, run: string): Promise<v
       if (!pack.indexed) unsynced.add(dirname(packPath(repository, pack.id)));
       if (pack.indexed && !anew) continue;
       packs += 1;
-      yield encodePack(pack);
+      const encoded = encodePack(pack);
+      leftBehind(timesInMemory * encoded.length);
+      yield encoded;
     }
   }
   async function* hashed(): AsyncGenerator<Buffer> {

@@ -47,8 +47,8 @@ export class ThreadPool<Job, Result> {
   readonly #answers = new Map<number, { resolve: (result: Result) => void; thread: Thread }>();
   readonly #waiting: { job: Job; resolve: (result: Result) => void }[] = [];
   readonly #failed = Promise.withResolvers<never>();
-  /** Begun with the first job: often there is none. */
-  #threads: Thread[] = [];
+  /** Each is begun with a job that no other is free for: often there is none, and one large file takes one. */
+  readonly #threads: Thread[] = [];
   #count = 0;
 
   /** `name` is that of the thread's file beside `from`, without its ending; `data` is what it is made with. */
@@ -93,33 +93,39 @@ export class ThreadPool<Job, Result> {
     );
   }
 
-  #begin(): void {
+  #begin(): Thread {
     const { REEVE_FAILPOINTS: _, ...unarmed } = process.env;
-    this.#threads = Array.from({ length: threadCount() }, (_, place) => {
-      const worker = new Worker(this.#script, {
-        workerData: this.#data,
-        // Failpoints are armed in the first thread alone, so that passings can be counted.
-        env: place === 0 ? process.env : unarmed,
-        resourceLimits: { maxYoungGenerationSizeMb: youngMb },
-      });
-      const thread: Thread = { worker, hasBegun: false, jobs: 0 };
-      worker.on('message', (answer: Answer<Result>) => {
-        if (answer === 'begun') thread.hasBegun = true;
-        else this.#heard(answer);
-      });
-      worker.on('error', error => this.#failed.reject(error));
-      return thread;
+    const worker = new Worker(this.#script, {
+      workerData: this.#data,
+      // Failpoints are armed in the first thread alone, so that passings can be counted.
+      env: this.#threads.length === 0 ? process.env : unarmed,
+      resourceLimits: { maxYoungGenerationSizeMb: youngMb },
     });
+    const thread: Thread = { worker, hasBegun: false, jobs: 0 };
+    worker.on('message', (answer: Answer<Result>) => {
+      if (answer === 'begun') thread.hasBegun = true;
+      else this.#heard(answer);
+    });
+    worker.on('error', error => this.#failed.reject(error));
+    this.#threads.push(thread);
+    return thread;
   }
 
   #dispatch(): void {
-    if (this.#threads.length === 0) this.#begin();
     for (;;) {
-      const thread = this.#threads.reduce((least, each) => (each.jobs < least.jobs ? each : least));
-      const next = thread.jobs < jobsEach ? this.#waiting.shift() : undefined;
+      const thread = this.#waiting.length > 0 ? this.#free() : undefined;
+      const next = thread && this.#waiting.shift();
       if (!next) return;
       this.#post(thread, next.job, next.resolve);
     }
+  }
+
+  /** The thread that a job is best given to; undefined where each has as many as it may have. */
+  #free(): Thread | undefined {
+    const [least] = this.#threads.toSorted((one, other) => one.jobs - other.jobs);
+    if (least?.jobs === 0) return least;
+    if (this.#threads.length < threadCount()) return this.#begin();
+    return least && least.jobs < jobsEach ? least : undefined;
   }
 
   #post(thread: Thread, job: Job, resolve: (result: Result) => void): void {

@@ -73,13 +73,17 @@ export class TreeRestorer {
     return undefined;
   }
 
-  /** Resolves once all is written and all directories are ended; `complete` is called before the outermost, whose time it changes. */
+  /**
+   * Resolves once all is written and all directories are ended. `complete` changes the time of the outermost, which is
+   * ended before and after it: a kill between leaves nothing wrong but that time.
+   */
   async finish(complete: () => Promise<void>): Promise<void> {
     this.#handout.endFile();
     const source = this.#open[0]?.path === '' ? this.#open.shift() : undefined;
     this.#leave('');
     await this.#handout.finish();
     for (const directory of this.#closed) this.#entries.endDirectory(directory);
+    if (source) this.#entries.endDirectory(source);
     await complete();
     if (source) this.#entries.endDirectory(source);
   }

@@ -187,6 +187,7 @@ class Backup {
 
   async #stage(): Promise<EngineResultOf<'backup'>> {
     await this.#pool.end('finish');
+    await this.#pool.close(); // what the index takes comes in place of what they had
     const { job, signal } = this.#options;
     const { repository } = this.#options.stock;
     const { run, plan, source } = job;

@@ -30,6 +30,7 @@ export async function copyRows(bench: Bench): Promise<Findings> {
     };
     for (let round = 1; round <= bench.rounds; round += 1) {
       const engine = new FilesEngine(bench.scratch);
+      await engine.prepare();
       await begin();
       own.push(await engine.backUp(tree.path));
       await remove(engine.repository);

@@ -1,5 +1,5 @@
 /** The engine `files` as the agent runs it: a job file for each process; a backup is one process and its commit another. */
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { engineCommand, engineVariables } from '../../../src/engines/files/command.ts';
 import type { EngineEvent, EngineResultOf } from '../../../src/engines/files/events.ts';
@@ -8,6 +8,7 @@ import { engineEnvironment } from '../../../src/runner/engine-environment.ts';
 import { backupJob } from '../../engines/files/engine-process.ts';
 import type { Contender } from './contender.ts';
 import { measure, together, type Usage } from './measured-process.ts';
+import { remove } from './scratch.ts';
 
 export class FilesEngine implements Contender {
   readonly name = 'files';
@@ -21,8 +22,24 @@ export class FilesEngine implements Contender {
     this.repository = join(directory, 'files-repository');
   }
 
-  /** The first backup makes the repository. */
-  async prepare(): Promise<void> {}
+  /** Runs once aside, for what Node compiles on a machine's first run. (The first backup makes the repository.) */
+  async prepare(): Promise<void> {
+    const [source, repository] = [join(this.#directory, 'first-source'), join(this.#directory, 'first-repository')];
+    mkdirSync(source, { recursive: true });
+    writeFileSync(join(source, 'file'), 'content');
+    const run = 'first-run';
+    const { result } = await this.#run({ ...backupJob(run, source, repository), previous: null });
+    const { manifest, outcome } = result as EngineResultOf<'backup'>;
+    await this.#run({ task: 'commit', run, repository, manifest, outcome: outcome as 'completed' });
+    await this.#run({
+      task: 'restore',
+      repository,
+      backup: run,
+      to: join(this.#directory, 'first-restore'),
+      include: [],
+    });
+    await remove(source, repository, join(this.#directory, 'first-restore'));
+  }
 
   async backUp(source: string): Promise<Usage> {
     this.#runs += 1;

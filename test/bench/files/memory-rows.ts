@@ -26,6 +26,7 @@ async function rowsFor(bench: Bench, count: number): Promise<Row[]> {
   bench.say(`files: ${tree.summary}`);
   const [own, anchor]: [Usage[], Usage[]] = [[], []];
   const [engine, restic] = [new FilesEngine(bench.scratch), new Restic(bench.scratch)];
+  await engine.prepare();
   await restic.prepare();
   for (const backup of backups)
     for (const [contender, usages] of [
