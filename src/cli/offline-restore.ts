@@ -2,7 +2,7 @@
 import { AnswerError } from '../core/answer-error.ts';
 import { printable } from '../core/printable.ts';
 import { formatSize } from '../core/sizes.ts';
-import { findBackup, listBackups, type StoredBackup } from '../repository/backup-list.ts';
+import { findBackup, listBackups, type StoredBackup, whileStored } from '../repository/backup-list.ts';
 import { openRepository, type Repository } from '../repository/repository.ts';
 import { restoreBackup } from '../repository/restore.ts';
 import { exitStatus } from './exit-status.ts';
@@ -38,15 +38,14 @@ export async function restoreOffline(session: Session, wanted: OfflineRestore): 
   const report = progressReport(environment.stderr, environment.clock);
   const started = environment.clock.now();
   try {
-    const { bytes, files, omitted } = await restoreBackup({
-      repository,
-      manifest: backup.manifest,
-      to: wanted.to,
-      include: wanted.include,
-      signal: stopping.signal,
-      onProgress: done =>
-        report.show(backup.id, 'restoring', progressNow(done, backup, wanted, environment.clock.now() - started)),
-    });
+    const { manifest } = backup;
+    const [to, include] = [wanted.to, wanted.include];
+    const onProgress = (done: { bytes: number; files: number }) =>
+      report.show(backup.id, 'restoring', progressNow(done, backup, wanted, environment.clock.now() - started));
+    const { signal } = stopping;
+    const { bytes, files, omitted } = await whileStored(repository, backup.id, () =>
+      restoreBackup({ repository, manifest, to, include, signal, onProgress }),
+    );
     report.end();
     session.result({ ok: true, backup: backup.id, to: wanted.to, bytes, files, omitted }, () => {
       session.print(

@@ -99,8 +99,21 @@ export interface Engine {
   discard: (scope: EngineScope, signal: AbortSignal) => Work<string[]>;
   /** Looks before the night whether a run could work: the tool, the login, the source, the repository, room. */
   check: (scope: EngineScope, signal: AbortSignal) => Promise<Check[]>;
+  /**
+   * Removes exactly these backups, whose catalog entries say `deleting`, and what nothing else needs any more; also what
+   * a prune before it left half done, so it is asked where there are none, too. Asked again it passes over what is gone.
+   */
+  prune?: (scope: EngineScope, backups: readonly DoomedBackup[], signal: AbortSignal) => Work<PruneOutput>;
   /** Absent where the source keeps no snapshots: `snapshot.start` is refused then. */
   snapshots?: Snapshots;
+}
+
+/** A backup that is to be removed: `manifest` is what its commit slot names. */
+export type DoomedBackup = Pick<CatalogEntry, 'id' | 'manifest'>;
+
+export interface PruneOutput {
+  /** The room that it won in the repository; null where nobody knows. */
+  bytesFreed: number | null;
 }
 
 /**

@@ -7,7 +7,7 @@ import { readSlot } from './commit-slot.ts';
 import type { ManifestHeader } from './manifest.ts';
 import { readHeader } from './manifest-reader.ts';
 import type { Repository } from './repository.ts';
-import { atRepository } from './repository-failure.ts';
+import { atRepository, isCorrupt } from './repository-failure.ts';
 
 export interface StoredBackup {
   /** The id of its run. */
@@ -54,11 +54,44 @@ export async function findBackup(repository: Repository, id: string): Promise<St
   });
 }
 
+/**
+ * The answer of `reading`, which reads a backup. Where it fails, or `isDoubtful` says so of its answer, and the backup was
+ * removed meanwhile, it rejects with that: `backup-missing`.
+ */
+export async function whileStored<T>(
+  repository: Repository,
+  id: string,
+  reading: () => Promise<T>,
+  isDoubtful: (answer: T) => boolean = () => false,
+): Promise<T> {
+  let answer: T;
+  try {
+    answer = await reading();
+  } catch (error) {
+    throw (await isRemoved(repository, id)) ? removedMeanwhile(repository, id, error) : error;
+  }
+  if (isDoubtful(answer) && (await isRemoved(repository, id))) throw removedMeanwhile(repository, id);
+  return answer;
+}
+
+async function isRemoved(repository: Repository, id: string): Promise<boolean> {
+  return (await readSlot(repository, id).catch(() => undefined))?.slot === 'void';
+}
+
+function removedMeanwhile(repository: Repository, id: string, cause?: unknown): FailureError {
+  const message = `the backup ${id} was removed from the repository ${repository.path} while it was read`;
+  const hint = 'list the backups of the repository, and name one of those';
+  return new FailureError({ kind: 'permanent', code: 'backup-missing', message, hint }, { cause });
+}
+
 async function storedBackup(repository: Repository, id: string): Promise<StoredBackup | undefined> {
   const slot = await readSlot(repository, id);
   if (slot?.slot !== 'manifest') return undefined;
   const { outcome, at: completedAt, manifest } = slot;
-  return { id, outcome, completedAt, manifest, header: await headerOrNull(repository, manifest) };
+  const header = await headerOrNull(repository, manifest);
+  // It may have been removed since.
+  if (!header && (await readSlot(repository, id))?.slot !== 'manifest') return undefined;
+  return { id, outcome, completedAt, manifest, header };
 }
 
 async function headerOrNull(repository: Repository, manifest: string): Promise<ManifestHeader | null> {
@@ -68,8 +101,4 @@ async function headerOrNull(repository: Repository, manifest: string): Promise<M
     if (isCorrupt(error)) return null;
     throw error;
   }
-}
-
-function isCorrupt(error: unknown): boolean {
-  return error instanceof FailureError && error.failure.code === 'data-corrupt';
 }

@@ -73,7 +73,7 @@ export async function openChunkIndex(
     if (damage.what === 'pack') damaged.push(damage.name);
     onDamage?.(damage);
   };
-  for await (const { id, frames: placed } of listPacks(repository, tell)) add(id, placed);
+  for await (const { id, frames: placed } of listPacks(repository, tell, 'all')) add(id, placed);
   for (const id of damaged) add(id, frontFrames(repository, id));
   const slots = slotsFor(new Uint32Array(chunks.shared), chunks.length / chunkWords);
   return new ChunkIndex({ packs: packs.shared, frames: frames.shared, chunks: chunks.shared, slots });
@@ -108,6 +108,13 @@ export class ChunkIndex {
       const at = (number - 1) * chunkWords;
       if (key.every((word, place) => this.#chunks[at + place] === word) && left-- === 0) return this.#placeAt(at);
     }
+  }
+
+  /** The ids of all packs. */
+  packs(): Set<string> {
+    const ids = new Set<string>();
+    for (let at = 0; at < this.#packs.length; at += packWords) ids.add(hexOf(this.#packs.subarray(at, at + packWords)));
+    return ids;
   }
 
   #placeAt(at: number): ChunkPlace {

@@ -1,11 +1,13 @@
 /** Reads chunks back, for one thread, and trusts nothing but their hashes. Frames that were read last are kept. */
 import { hash } from 'node:crypto';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import type { ChunkIndex, ChunkPlace } from './chunk-index.ts';
 import { decodeHead, expandFrame, frameBytesMax } from './frame.ts';
 import { leftBehind } from './garbage.ts';
+import { LatePacks } from './late-packs.ts';
+import { openPack } from './pack-names.ts';
 import { readAt } from './read-at.ts';
-import { packPath, type Repository } from './repository.ts';
+import type { Repository } from './repository.ts';
 import { errorCode, repositoryError } from './repository-failure.ts';
 
 export type ChunkRead = { bytes: Buffer; damage?: undefined } | { damage: 'missing' | 'damaged'; why: string };
@@ -17,6 +19,7 @@ const filesKept = 8;
 export class ChunkReader {
   readonly #repository: Repository;
   readonly #index: ChunkIndex;
+  readonly #late: LatePacks;
   /** By pack and place; the last one used stands last. */
   readonly #frames = new Map<string, Buffer>();
   readonly #files = new Map<string, number>();
@@ -25,6 +28,7 @@ export class ChunkReader {
   constructor(repository: Repository, index: ChunkIndex) {
     this.#repository = repository;
     this.#index = index;
+    this.#late = new LatePacks(repository, index);
   }
 
   /**
@@ -33,13 +37,26 @@ export class ChunkReader {
    */
   read(sha256: string): ChunkRead {
     let damaged: ChunkRead | undefined;
+    /** Packs that had it and are gone, or '' where none had it. */
+    let gone: string[] = [];
     for (let copy = 0; ; copy += 1) {
       const place = this.#index.find(sha256, copy);
-      if (!place) return damaged ?? { damage: 'missing', why: 'no pack has it' };
+      if (!place) break;
       const read = this.#read(sha256, place);
       if (read.damage === undefined) return read;
       damaged ??= read;
+      if (read.damage === 'missing') gone.push(place.pack);
     }
+    if (!damaged) gone = [''];
+    while (gone.length > 0) {
+      const place = this.#late.find(sha256, gone);
+      if (!place) break;
+      const read = this.#read(sha256, place);
+      if (read.damage === undefined) return read;
+      damaged ??= read;
+      gone = read.damage === 'missing' ? [place.pack] : [];
+    }
+    return damaged ?? { damage: 'missing', why: 'no pack has it' };
   }
 
   #read(sha256: string, place: ChunkPlace): ChunkRead {
@@ -90,7 +107,7 @@ export class ChunkReader {
   #file(pack: string): number {
     const open = this.#files.get(pack);
     if (open !== undefined) return open;
-    const file = openSync(packPath(this.#repository, pack), 'r');
+    const file = openPack(this.#repository, pack);
     this.#files.set(pack, file);
     const [oldest] = this.#files;
     if (this.#files.size > filesKept && oldest) {

@@ -57,6 +57,16 @@ export class ChunkSet {
     }
   }
 
+  /** The same for a hash that stands in hexadecimal at a place of `bytes`. */
+  addHex(bytes: Uint8Array, at: number): boolean {
+    this.#lock();
+    try {
+      return this.#add(keyOfHex(bytes, at));
+    } finally {
+      this.#unlock();
+    }
+  }
+
   /** Adds many: a hash stands at the beginning of each `stride` bytes. */
   addAll(hashes: Uint8Array, stride: number): void {
     this.#lock();

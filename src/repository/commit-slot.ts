@@ -18,15 +18,15 @@ export async function settleSlot(
   signal.throwIfAborted();
   const decided = await readSlot(repository, wanted.run);
   if (decided === undefined && wanted.slot === 'manifest') await proveManifest(repository, wanted, signal);
-  return atRepository(repository.path, () => settleSlotFile(fileOf(repository, wanted.run), wanted));
+  return atRepository(repository.path, () => settleSlotFile(slotFileOf(repository, wanted.run), wanted));
 }
 
 /** What a run's slot holds; undefined while it is not decided. */
 export async function readSlot(repository: Repository, run: string): Promise<SlotContent | undefined> {
-  return atRepository(repository.path, () => readSlotFile(fileOf(repository, run)));
+  return atRepository(repository.path, () => readSlotFile(slotFileOf(repository, run)));
 }
 
-function fileOf(repository: Repository, run: string): SlotFile {
+export function slotFileOf(repository: Repository, run: string): SlotFile {
   return {
     run,
     path: slotPath(repository, run),

@@ -3,14 +3,15 @@
  * data is wanted, read from front to back with room for one frame. Nothing stands in a pack that is not looked at then.
  * A pack that no backup needs, as a crash leaves them, is no damage, but it must be whole: a backup to come may use it.
  */
-import { closeSync, openSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import type { DamageReport } from './damage-report.ts';
 import { encodeHead, frameBytesMax, headBytes, headBytesMax } from './frame.ts';
 import { encodeTable, type PlacedFrame } from './pack.ts';
-import { type ListDamage, type ListedPack, listPacks, packSizes, readTail } from './pack-list.ts';
+import { type ListDamage, type ListedPack, listPacks, readTail } from './pack-list.ts';
+import { allPackSizes, condemnedPacks, openPack } from './pack-names.ts';
 import { readAt } from './read-at.ts';
-import { packPath, type Repository } from './repository.ts';
+import type { Repository } from './repository.ts';
 import { errorCode, repositoryError } from './repository-failure.ts';
 import { proveFrame } from './salvage.ts';
 
@@ -54,16 +55,19 @@ export async function checkPacks(options: PackCheckOptions): Promise<CheckedPack
   const { isRead, bytesTotal } = await chosenPacks(options);
   const progress = { bytes: 0, bytesTotal };
   const unindexed = new Set<string>();
+  // Nobody will count on those that are condemned, unless a backup does already.
+  const condemned = new Set((await condemnedPacks(repository)).map(({ id }) => id));
+  const isPassedOver = (id: string) => (onlyNeeded || condemned.has(id)) && !needed.has(id);
   const onDamage = ({ what, name, why }: ListDamage) => {
     if (what === 'index') return addIndex(report, name, why);
     // What is needed of one may be behind its damage, and is found by missing-chunks.ts then.
-    if (onlyNeeded && !needed.has(name)) return;
+    if (isPassedOver(name)) return;
     addPack(report, name, why);
     checked.suspects.add(name);
   };
-  for await (const pack of listPacks(repository, onDamage)) {
+  for await (const pack of listPacks(repository, onDamage, 'all')) {
     signal.throwIfAborted();
-    if (onlyNeeded && !needed.has(pack.id)) continue;
+    if (isPassedOver(pack.id)) continue;
     checked.packs += 1;
     checked.bytes += pack.bytes;
     if (!pack.indexed && needed.has(pack.id)) unindexed.add(pack.id);
@@ -105,7 +109,7 @@ async function checkFrames(
   let sound = true;
   let file: number;
   try {
-    file = openSync(packPath(repository, id), 'r');
+    file = openPack(repository, id);
   } catch (error) {
     if (errorCode(error) !== 'ENOENT') throw repositoryError(repository.path, error);
     addPack(report, id, 'it is gone');
@@ -147,7 +151,8 @@ function frameDamage(file: number, { at, head }: PlacedFrame): string | undefine
 async function checkIndexed({ repository, report }: PackCheckOptions, unindexed: Set<string>): Promise<void> {
   if (unindexed.size === 0) return;
   let count = 0;
-  for await (const pack of listPacks(repository)) if (!pack.indexed && unindexed.has(pack.id)) count += 1;
+  for await (const pack of listPacks(repository, undefined, 'all'))
+    if (!pack.indexed && unindexed.has(pack.id)) count += 1;
   if (count === 0) return;
   const why = `${count} packs that backups need are in no file of it, such as packs/${[...unindexed][0]?.slice(0, 2)}/${[...unindexed][0]}`;
   report.add('index', 'index', why, 'nothing is lost: the next backup puts them into it again');
@@ -155,7 +160,7 @@ async function checkIndexed({ repository, report }: PackCheckOptions, unindexed:
 
 /** Which packs are read whole, and their bytes. */
 async function chosenPacks({ repository, data, needed, onlyNeeded, random }: PackCheckOptions) {
-  const sizes = data === 'structure' ? new Map<string, number>() : await packSizes(repository);
+  const sizes = data === 'structure' ? new Map<string, number>() : await allPackSizes(repository);
   const ids = [...sizes.keys()].filter(id => !onlyNeeded || needed.has(id));
   const chosen = new Set(typeof data === 'number' ? someOf(ids, Math.ceil((ids.length * data) / 100), random) : ids);
   let bytesTotal = 0;

@@ -3,18 +3,19 @@
  * they may well be sound. Nothing is proven here but that a frame is all there; who reads a chunk of it holds that against
  * its hash.
  */
-import { closeSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, fstatSync } from 'node:fs';
 import { decodeHead, headBytes, headBytesMax } from './frame.ts';
 import { checkPackHead, type PlacedFrame, packHeadBytes } from './pack.ts';
+import { openPack } from './pack-names.ts';
 import { readAt } from './read-at.ts';
-import { packPath, type Repository } from './repository.ts';
+import type { Repository } from './repository.ts';
 
 /** None where the pack is gone, cannot be read, or is another one. */
 export function frontFrames(repository: Repository, id: string): PlacedFrame[] {
   const frames: PlacedFrame[] = [];
   let file: number | undefined;
   try {
-    file = openSync(packPath(repository, id), 'r');
+    file = openPack(repository, id);
     checkPackHead(readAt(file, Buffer.alloc(packHeadBytes), 0), id);
     const { size } = fstatSync(file);
     const room = Buffer.allocUnsafe(headBytesMax);

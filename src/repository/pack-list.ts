@@ -7,7 +7,7 @@
  */
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync } from 'node:fs';
-import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { syncDirectory, writeSynced } from './durable-file.ts';
 import { headBytes } from './frame.ts';
@@ -23,6 +23,7 @@ import {
   packHeadBytes,
   tailBytesOf,
 } from './pack.ts';
+import { allPackSizes, openPack, packSizes } from './pack-names.ts';
 import { readAt } from './read-at.ts';
 import { indexPath, packPath, type Repository, runDirectory } from './repository.ts';
 import { errorCode } from './repository-failure.ts';
@@ -43,7 +44,6 @@ export interface ListDamage {
   why: string;
 }
 
-const idPattern = /^[0-9a-f]{32}$/;
 const hashPattern = /^[0-9a-f]{64}$/;
 const magic = Buffer.from('REEVEIDX');
 const indexHeadBytes = 16;
@@ -53,12 +53,16 @@ const timesInMemory = 3;
 /** With more index files than this, the next one takes the others in. */
 const indexFilesMax = 32;
 
-/** Every pack that is there and whole by its size and its table; what is not is told, and passed over. */
+/**
+ * Every pack that is there and whole by its size and its table; what is not is told, and passed over. `all` are those that
+ * a reader may read; without it there are only those that a writer may count on.
+ */
 export async function* listPacks(
   repository: Repository,
   onDamage: (damage: ListDamage) => void = () => undefined,
+  which: 'all' | 'uncondemned' = 'uncondemned',
 ): AsyncGenerator<ListedPack> {
-  const sizes = await packSizes(repository);
+  const sizes = await (which === 'all' ? allPackSizes : packSizes)(repository);
   for await (const { id, bytes, table, count } of indexedPacks(repository, onDamage)) {
     const size = sizes.get(id);
     if (size === undefined) continue;
@@ -75,37 +79,38 @@ export async function* listPacks(
 }
 
 /**
- * Makes the index whole: every pack that no index file has goes into a new one. With many files, all go into one. The
- * run's directory must be there.
+ * Makes the index whole: every pack that no index file has goes into a new one, condemned or not. With many files, all go
+ * into one. The run's directory must be there.
  */
 export async function indexPacks(repository: Repository, run: string): Promise<void> {
   const names = await indexNames(repository, () => undefined);
   const anew = names.length >= indexFilesMax;
   const unsynced = new Set<string>();
   const hash = createHash('sha256');
-  let packs = 0;
-  // Part by part: the tables of a million chunks are some 40 MB.
-  async function* parts(): AsyncGenerator<Buffer> {
-    yield indexHead();
-    for await (const pack of listPacks(repository)) {
+  async function* entries(): AsyncGenerator<Buffer> {
+    for await (const pack of listPacks(repository, undefined, 'all')) {
       if (!pack.indexed) unsynced.add(dirname(packPath(repository, pack.id)));
       if (pack.indexed && !anew) continue;
-      packs += 1;
       const encoded = encodePack(pack);
       leftBehind(timesInMemory * encoded.length);
       yield encoded;
     }
   }
-  async function* hashed(): AsyncGenerator<Buffer> {
-    for await (const part of parts()) {
-      hash.update(part);
-      yield part;
+  const more = entries();
+  const first = await more.next();
+  if (first.done) return;
+  // Part by part: the tables of a million chunks are some 40 MB.
+  async function* hashed(front: Buffer): AsyncGenerator<Buffer> {
+    hash.update(front);
+    yield front;
+    for await (const entry of more) {
+      hash.update(entry);
+      yield entry;
     }
   }
   const draft = join(runDirectory(repository, run), 'index-draft');
   await rm(draft, { force: true });
-  await writeSynced(draft, hashed());
-  if (packs === 0) return await rm(draft, { force: true });
+  await writeSynced(draft, hashed(Buffer.concat([indexHead(), first.value])));
   // A run that was killed just after it named a pack may have left the name undurable.
   for (const directory of unsynced) await syncDirectory(directory);
   await syncDirectory(join(repository.path, 'packs'));
@@ -132,14 +137,18 @@ export async function* indexedPacks(
 }
 
 /** The frames of a pack by its own tail, or what is wrong with it. */
-export function readTail(repository: Repository, id: string, bytes: number): PlacedFrame[] | string {
-  return readTailAt(packPath(repository, id), id, bytes);
+export function readTail(repository: Repository, id: string, bytes?: number): PlacedFrame[] | string {
+  return tailOf(() => openPack(repository, id), id, bytes);
 }
 
-/** The same for a pack that may lie elsewhere, of whatever size it has. */
-export function readTailAt(path: string, id: string, bytes?: number): PlacedFrame[] | string {
+/** The same for a pack under just this name, of whatever size it has. */
+export function readTailAt(path: string, id: string): PlacedFrame[] | string {
+  return tailOf(() => openSync(path, 'r'), id);
+}
+
+function tailOf(open: () => number, id: string, bytes?: number): PlacedFrame[] | string {
   try {
-    const file = openSync(path, 'r');
+    const file = open();
     try {
       checkPackHead(readAt(file, Buffer.alloc(packHeadBytes), 0), id);
       const size = fstatSync(file).size;
@@ -169,20 +178,6 @@ function framesOf(table: Buffer, count: number): PlacedFrame[] | string {
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
-}
-
-/** The packs that are there by their names, and the bytes of each file. */
-export async function packSizes(repository: Repository): Promise<Map<string, number>> {
-  const sizes = new Map<string, number>();
-  const top = join(repository.path, 'packs');
-  for (const directory of await readdir(top)) {
-    for (const name of await readdir(join(top, directory)).catch(() => [])) {
-      if (!idPattern.test(name) || !name.startsWith(directory)) continue;
-      const found = await stat(join(top, directory, name)).catch(() => undefined);
-      if (found?.isFile()) sizes.set(name, found.size);
-    }
-  }
-  return sizes;
 }
 
 async function indexNames(repository: Repository, onDamage: (damage: ListDamage) => void): Promise<string[]> {

@@ -32,6 +32,21 @@ export function notePack(repository: Repository, { run, id, is }: PackNote): voi
   }
 }
 
+/** The packs that runs have noted. */
+export function notedBy(repository: Repository, runs: readonly string[]): Set<string> {
+  const noted = new Set<string>();
+  for (const run of runs) {
+    try {
+      const list = { file: openSync(join(runDirectory(repository, run), notesName), flags), at: 0 };
+      for (const { id } of notesIn(run, list)) noted.add(id);
+      closeSync(list.file);
+    } catch {
+      // It has noted nothing yet.
+    }
+  }
+  return noted;
+}
+
 /**
  * The other runs that write to a repository, as far as they have noted a pack. It asks the system at once and waits: the
  * pool that promises of files take their turn in is busy with packs that are being synced.
@@ -53,10 +68,7 @@ export class OtherWriters {
     for (const run of runs) if (!this.#lists.has(run)) this.#open(run);
     const notes: PackNote[] = [];
     for (const [run, list] of this.#lists) {
-      for (const line of newLines(list)) {
-        const [, id, is] = /^([0-9a-f]{32}) (whole|named)$/.exec(line) ?? [];
-        if (id !== undefined) notes.push({ run, id, is: is as PackNote['is'] });
-      }
+      notes.push(...notesIn(run, list));
       if (runs.includes(run)) continue;
       this.#lists.delete(run);
       closeSync(list.file);
@@ -75,6 +87,14 @@ export class OtherWriters {
     } catch {
       // It has noted nothing yet.
     }
+  }
+}
+
+/** Those behind the last that were read. */
+function* notesIn(run: string, list: { file: number; at: number }): Generator<PackNote> {
+  for (const line of newLines(list)) {
+    const [, id, is] = /^([0-9a-f]{32}) (whole|named)$/.exec(line) ?? [];
+    if (id !== undefined) yield { run, id, is: is as PackNote['is'] };
   }
 }
 

@@ -7,7 +7,8 @@
  * 2. A backup is called damaged where a restore of all of it would fail, and only there. What is not read is taken to be
  *    as its pack's table says.
  * 3. Slots are read first: what they name was whole, and in the index, before they were made.
- * 4. Memory is that of the chunk index, however much is damaged.
+ * 4. Where anything is wrong, and a prune took or moved something meanwhile, all is looked at anew.
+ * 5. Memory is that of the chunk index, however much is damaged.
  */
 import { FailureError } from '../core/failure.ts';
 import { type ChunkIndex, openChunkIndex } from './chunk-index.ts';
@@ -15,6 +16,7 @@ import { ChunkReader } from './chunk-reader.ts';
 import { type CheckedBackup, type Damage, DamageReport } from './damage-report.ts';
 import { tellMissing } from './missing-chunks.ts';
 import { type CheckedData, type CheckedPacks, type CheckProgress, checkPacks } from './pack-check.ts';
+import { isPrunedSince, pruneTraces } from './prune-traces.ts';
 import { openRepository, type Repository } from './repository.ts';
 import { atRepository } from './repository-failure.ts';
 import { checkSlots, type ReadableBackup } from './slot-check.ts';
@@ -51,7 +53,19 @@ export async function checkRepository(options: RepositoryCheckOptions): Promise<
   return atRepository(options.repository.path, () => check(options));
 }
 
+/** So often a check begins anew because of prunes that ran beside it. */
+const checksMax = 10;
+
 async function check(options: RepositoryCheckOptions): Promise<RepositoryCheck> {
+  for (let checks = 1; ; checks += 1) {
+    const before = await pruneTraces(options.repository);
+    const checked = await checkOnce(options);
+    if (checked.damages.count === 0 || checks === checksMax) return checked;
+    if (!isPrunedSince(before, await pruneTraces(options.repository))) return checked;
+  }
+}
+
+async function checkOnce(options: RepositoryCheckOptions): Promise<RepositoryCheck> {
   const { repository, backup: only, signal } = options;
   const report = new DamageReport();
   await checkSelf(repository, report);

@@ -61,3 +61,14 @@ export function corrupt(message: string, cause?: unknown): FailureError {
   };
   return new FailureError(failure, cause === undefined ? undefined : { cause });
 }
+
+/** True where there was no room on the disk, by the system's word or as a failure. */
+export function isFull(error: unknown): boolean {
+  if (error instanceof FailureError) return error.failure.code === 'repository-full';
+  return ['ENOSPC', 'EDQUOT'].includes(errorCode(error) ?? '');
+}
+
+/** True for what `corrupt` makes. */
+export function isCorrupt(error: unknown): boolean {
+  return error instanceof FailureError && error.failure.code === 'data-corrupt';
+}

@@ -3,6 +3,8 @@
  *
  *   repository.json         format and id, created exclusively, with a check of itself (sealed-json.ts)
  *   packs/ab/<id>           chunks of file contents, in frames (pack.ts, frame.ts); beside it <id>.damaged where it is so
+ *   packs/ab/<id>.condemned.<generation>   one that a prune is about to take away, and
+ *   condemned/<generation>  the runs that it waits for (condemnation.ts)
  *   index/<sha256>          what is in which pack, named by the hash of the file; made anew from the packs where it is lost
  *   manifests/<sha256>      a tree each, named by the hash of the file; beside it <sha256>.skipped where files were left out
  *   slots/<run>             commit slots: a backup exists only once its slot says so (invariant 1)
@@ -20,7 +22,7 @@ import { openSealedJson, sealJson } from './sealed-json.ts';
 
 export const repositoryFormat = 2;
 
-const parts = ['packs', 'index', 'manifests', 'slots', 'writers', 'tmp'] as const;
+const parts = ['packs', 'index', 'manifests', 'slots', 'writers', 'condemned', 'tmp'] as const;
 /** What an empty directory may hold besides: a fresh file system has it. */
 const tolerated = new Set<string>([...parts, 'lost+found']);
 

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { FailureError } from '../core/failure.ts';
 import { isId } from '../core/ids.ts';
 import type { SlotContent } from '../domain/catalog.ts';
+import { doomedManifests } from './backup-removal.ts';
 import { readSlot } from './commit-slot.ts';
 import type { DamageReport } from './damage-report.ts';
 import type { ManifestHeader } from './manifest.ts';
@@ -40,7 +41,8 @@ export async function checkSlots(
   for (const run of (await readdir(join(repository.path, 'slots'))).filter(isId))
     if (only === undefined || run === only) await check.slot(run);
   const staged = await stagedManifests(repository);
-  const isAccounted = (manifest: string) => check.named.has(manifest) || staged.has(manifest);
+  const doomed = await doomedManifests(repository);
+  const isAccounted = (manifest: string) => check.named.has(manifest) || staged.has(manifest) || doomed.has(manifest);
   for (const name of stored) if (hashPattern.test(name) && !isAccounted(name)) await check.unnamed(name, only);
   if (only === undefined) await checkLooseLists(repository, report, stored, isAccounted);
   return check.readable;

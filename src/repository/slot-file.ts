@@ -2,16 +2,18 @@
  * The file of a commit slot, wherever a repository keeps it: decided once, by an exclusive create.
  *
  * 1. A slot is made by link(2) of a complete, synced file: whoever reads it reads all of it, and of any number of
- *    callers one wins. It is never renamed, replaced or removed.
+ *    callers one wins. It is never replaced.
  * 2. Whoever loses is answered what is there. To settle again what is there already is no loss.
  * 3. The answer is given only after the slot's name is durable.
  * 4. A slot carries a check of itself (sealed-json.ts): what a damaged disk made of it decides nothing.
+ * 5. The slot of a backup that is removed gets the name `<slot>.removed`, once and for good: it counts as void from then
+ *    on, also where a commit that was held up links another beside it. Renaming needs no room on a disk.
  */
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, rm } from 'node:fs/promises';
+import { link, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { failpoint } from '../core/failpoint.ts';
-import type { FailureError } from '../core/failure.ts';
+import { FailureError } from '../core/failure.ts';
 import type { SlotContent } from '../domain/catalog.ts';
 import { directoryMode, syncDirectory, writeSynced } from './durable-file.ts';
 import { corrupt, errorCode } from './repository-failure.ts';
@@ -39,10 +41,48 @@ export async function settleSlotFile(file: SlotFile, wanted: SlotContent): Promi
   return content;
 }
 
-/** What a slot holds; undefined while it is not decided. */
+/** What a slot holds; undefined while it is not decided. That of a backup that was removed is void. */
 export async function readSlotFile(file: SlotFile): Promise<SlotContent | undefined> {
+  const text = await unlessMissing(() => slotText(file.path));
+  // Looked for afterwards: a removal in between counts.
+  const removed = await unlessMissing(() => stat(removedPath(file)));
+  if (removed) return { slot: 'void', run: file.run, epoch: 0, at: removed.ctime.toISOString() };
+  return text === undefined ? undefined : parseSlot(file, text);
+}
+
+const removedEnd = '.removed';
+
+export function removedPath({ path }: Pick<SlotFile, 'path'>): string {
+  return `${path}${removedEnd}`;
+}
+
+/** The name of the slot that a file of this name was before its backup was removed; undefined for any other file. */
+export function removedBy(name: string): string | undefined {
+  return name.endsWith(removedEnd) ? name.slice(0, -removedEnd.length) : undefined;
+}
+
+/**
+ * Removes the backup of a slot, sound or not: from now on there is none. A slot that is void, or not there, stays so. It is
+ * not durable until the directory is synced.
+ */
+export async function removeSlotFile(file: SlotFile): Promise<void> {
+  const content = await readSlotFile(file).catch(error => {
+    if (error instanceof FailureError) return 'damaged' as const;
+    throw error;
+  });
+  if (content === undefined || (content !== 'damaged' && content.slot === 'void')) return;
+  await unlessMissing(() => rename(file.path, removedPath(file)));
+}
+
+/** What the slot of a removed backup holds still; undefined where it was emptied, or is gone. Rejects where it is damaged. */
+export async function readRemovedSlot(file: SlotFile): Promise<SlotContent | undefined> {
+  const text = await unlessMissing(() => slotText(removedPath(file)));
+  return text === undefined || text === '' ? undefined : parseSlot(file, text);
+}
+
+async function unlessMissing<T>(attempt: () => Promise<T>): Promise<T | undefined> {
   try {
-    return parseSlot(file, await slotText(file.path));
+    return await attempt();
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
     throw error;

@@ -8,12 +8,14 @@ import { join } from 'node:path';
 import { isId } from '../core/ids.ts';
 import type { DamageReport } from './damage-report.ts';
 import { markedBy } from './damaged-packs.ts';
+import { packNamed } from './pack-names.ts';
 import type { Repository } from './repository.ts';
+import { removedBy } from './slot-file.ts';
 
 const places: Record<string, (name: string) => boolean> = {
   index: name => /^[0-9a-f]{64}$/.test(name),
   manifests: name => /^[0-9a-f]{64}(\.skipped)?$/.test(name),
-  slots: isId,
+  slots: name => isId(removedBy(name) ?? name),
 };
 
 /** Tells what stands in packs/, index/, manifests/ and slots/ and is, by its name or its kind, none of theirs. */
@@ -29,7 +31,7 @@ export async function checkNames(repository: Repository, report: DamageReport): 
           report,
           `packs/${entry.name}`,
           pack,
-          name => /^[0-9a-f]{32}$/.test(markedBy(name) ?? name) && name.startsWith(entry.name),
+          name => packNamed(markedBy(name) ?? name) !== undefined && name.startsWith(entry.name),
         );
   }
 }

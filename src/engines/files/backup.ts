@@ -11,7 +11,7 @@ import { leftBehind } from '../../repository/garbage.ts';
 import { ManifestWriter } from '../../repository/manifest-writer.ts';
 import { indexPacks } from '../../repository/pack-list.ts';
 import { openOrCreateRepository, type Repository, skippedPath } from '../../repository/repository.ts';
-import { atRepository } from '../../repository/repository-failure.ts';
+import { atRepository, isFull } from '../../repository/repository-failure.ts';
 import { openRunDirectory } from '../../repository/run-files.ts';
 import type { ProgressMeter } from '../progress-meter.ts';
 import { verdictOf } from '../verdict.ts';
@@ -215,10 +215,6 @@ class Backup {
       },
     };
   }
-}
-
-function isFull(error: unknown): boolean {
-  return error instanceof FailureError && error.failure.code === 'repository-full';
 }
 
 function abortOf(signal: AbortSignal): Promise<never> {

@@ -10,7 +10,8 @@ import { microsecondsOf } from '../../repository/file-times.ts';
 import type { Entry, ManifestHeader, Piece } from '../../repository/manifest.ts';
 import { type BodyLine, checkManifest, readHeader, readManifestBlocks } from '../../repository/manifest-reader.ts';
 import { PlainFileLine } from '../../repository/plain-file-line.ts';
-import type { Repository } from '../../repository/repository.ts';
+import { manifestPath, type Repository } from '../../repository/repository.ts';
+import { isThere } from '../../repository/skipped-check.ts';
 import { compareInWalk } from '../../repository/tree-order.ts';
 import { markOf } from './unchanged.ts';
 
@@ -38,7 +39,9 @@ export async function openManifest(
 ): Promise<Base | undefined> {
   try {
     await checkManifest(repository, manifest, signal);
-    return new Base(await readHeader(repository, manifest), readManifestBlocks(repository, manifest, signal), known);
+    const header = await readHeader(repository, manifest);
+    const isGone = async () => !(await isThere(manifestPath(repository, manifest)));
+    return new Base(header, readManifestBlocks(repository, manifest, signal), known, isGone);
   } catch (error) {
     if (signal.aborted) throw error;
     return undefined;
@@ -50,14 +53,22 @@ export class Base {
   readonly header: ManifestHeader | undefined;
   readonly #source: AsyncGenerator<Iterable<Line>>;
   readonly #known: ChunkSet;
+  readonly #isGone: () => Promise<boolean>;
   #lines: Line[] = [];
   #next = 0;
   #ended = false;
 
-  constructor(header: ManifestHeader | undefined, source: AsyncGenerator<Iterable<Line>>, known: ChunkSet) {
+  /** `isGone` says whether what it reads was removed meanwhile: then the rest is read from the source. */
+  constructor(
+    header: ManifestHeader | undefined,
+    source: AsyncGenerator<Iterable<Line>>,
+    known: ChunkSet,
+    isGone: () => Promise<boolean> = async () => false,
+  ) {
     this.header = header;
     this.#source = source;
     this.#known = known;
+    this.#isGone = isGone;
   }
 
   /**
@@ -119,9 +130,14 @@ export class Base {
   async #fill(): Promise<void> {
     this.#lines = this.#lines.slice(this.#next);
     this.#next = 0;
-    const { value, done } = await this.#source.next();
-    if (done) this.#ended = true;
-    else for (const line of value) this.#lines.push(line);
+    try {
+      const { value, done } = await this.#source.next();
+      if (done) this.#ended = true;
+      else for (const line of value) this.#lines.push(line);
+    } catch (error) {
+      if (!(await this.#isGone())) throw error;
+      this.#ended = true;
+    }
   }
 }
 

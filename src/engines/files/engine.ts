@@ -41,6 +41,11 @@ export const filesEngine: Engine = {
   },
   discard,
   check: checkFiles,
+  prune: (scope, doomed) => {
+    const backups = doomed.map(({ id }) => id);
+    const job = { task: 'prune' as const, run: scope.run.id, repository: pathOf(scope), backups };
+    return filesStep(scope, job, ({ bytes, copied }) => ({ bytesFreed: Math.max(0, bytes - copied.bytes) }));
+  },
 };
 
 async function backupJob({ run, config, previous, repository }: EngineScope): Promise<JobOf<'backup'>> {

@@ -5,6 +5,7 @@
 import type { SlotContent } from '../../domain/catalog.ts';
 import type { Reason } from '../../domain/reasons.ts';
 import type { Skipped } from '../../domain/run.ts';
+import type { PruneResult } from '../../repository/prune.ts';
 import type { RestoreResult } from '../../repository/restore.ts';
 import type { VerifyResult } from '../../repository/verify.ts';
 import type { JobEvent } from '../job-step.ts';
@@ -36,6 +37,7 @@ export type EngineResult =
   | ({ task: 'restore' } & RestoreResult)
   /** Damage is a result here: what it means for the run is the caller's to say. */
   | ({ task: 'verify' } & VerifyResult)
+  | ({ task: 'prune' } & PruneResult)
   | { task: 'discard'; manifestsRemoved: number };
 
 export type EngineResultOf<Task extends EngineResult['task']> = Extract<EngineResult, { task: Task }>;

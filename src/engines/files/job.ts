@@ -28,6 +28,14 @@ export type Job =
   | { task: 'void'; run: string; repository: string; epoch: number }
   | { task: 'restore'; repository: string; backup: string; to: string; include: string[] }
   | { task: 'verify'; repository: string; backup: string }
+  | {
+      task: 'prune';
+      /** The prune's own run. */
+      run: string;
+      repository: string;
+      /** The ids of the backups that go. */
+      backups: string[];
+    }
   | { task: 'discard'; run: string; repository: string };
 
 export type JobOf<Task extends Job['task']> = Extract<Job, { task: Task }>;
@@ -87,5 +95,6 @@ const fieldsOf: Record<Job['task'], Record<string, Check>> = {
   void: { run: isRun, repository: isPath, epoch: isCount },
   restore: { repository: isPath, backup: isRun, to: isPath, include: isTexts },
   verify: { repository: isPath, backup: isRun },
+  prune: { run: isRun, repository: isPath, backups: value => Array.isArray(value) && value.every(isRun) },
   discard: { run: isRun, repository: isPath },
 };

@@ -1,4 +1,5 @@
 /** What a backup begins with: the chunks that the repository has, what an earlier attempt of its run left included. */
+import { failpoint } from '../../core/failpoint.ts';
 import { ChunkSet } from '../../repository/chunk-set.ts';
 import { damagedPacks } from '../../repository/damaged-packs.ts';
 import { chunkBytes } from '../../repository/frame.ts';
@@ -25,6 +26,7 @@ export async function takeStock(job: JobOf<'backup'>, repository: Repository, si
   try {
     return await atRepository(repository.path, async () => {
       await register(repository, job.run); // before it counts on anything that is there
+      failpoint('stock.registered');
       others.look(); // what they have named by now is listed next
       const known = new ChunkSet();
       const damaged = await damagedPacks(repository);
@@ -32,6 +34,7 @@ export async function takeStock(job: JobOf<'backup'>, repository: Repository, si
         if (damaged.has(pack.id)) continue;
         for (const { head } of pack.frames) known.addAll(head.chunks, chunkBytes);
       }
+      failpoint('stock.taken');
       const attempt = await openEarlierAttempt(repository, job.run, known, signal);
       const of = { plan: job.plan, source: job.source.path };
       const base = job.rescan ? undefined : await openBase(repository, of, known, signal);

@@ -4,7 +4,7 @@
  */
 import { FailureError } from '../../core/failure.ts';
 import type { SlotContent } from '../../domain/catalog.ts';
-import { findBackup } from '../../repository/backup-list.ts';
+import { findBackup, whileStored } from '../../repository/backup-list.ts';
 import { settleSlot } from '../../repository/commit-slot.ts';
 import { openOrCreateRepository, openRepository } from '../../repository/repository.ts';
 import { discardRun } from '../../repository/run-files.ts';
@@ -25,6 +25,8 @@ export async function doJob(job: Job, meter: ProgressMeter, signal: AbortSignal)
       return { task: 'restore', ...(await restore(job, meter, signal)) };
     case 'verify':
       return { task: 'verify', ...(await verify(job, meter, signal)) };
+    case 'prune':
+      return { task: 'prune', ...(await prune(job, meter, signal)) };
     case 'discard':
       return { task: 'discard', ...(await discardRun(await openRepository(job.repository), job.run)) };
   }
@@ -60,7 +62,10 @@ async function restore(job: JobOf<'restore'>, meter: ProgressMeter, signal: Abor
   const { to, include } = job;
   const { restoreBackup } = await import('../../repository/restore.ts');
   const onProgress = progressTo(meter);
-  return restoreBackup({ repository, manifest: backup.manifest, to, include, signal, onProgress });
+  const { manifest } = backup;
+  return whileStored(repository, backup.id, () =>
+    restoreBackup({ repository, manifest, to, include, signal, onProgress }),
+  );
 }
 
 async function verify(job: JobOf<'verify'>, meter: ProgressMeter, signal: AbortSignal) {
@@ -68,7 +73,15 @@ async function verify(job: JobOf<'verify'>, meter: ProgressMeter, signal: AbortS
   const backup = await findBackup(repository, job.backup);
   meter.totals = backup.header && { ...backup.header.totals };
   const { verifyBackup } = await import('../../repository/verify.ts');
-  return verifyBackup({ repository, manifest: backup.manifest, signal, onProgress: progressTo(meter) });
+  const { manifest } = backup;
+  const verifying = () => verifyBackup({ repository, manifest, signal, onProgress: progressTo(meter) });
+  return whileStored(repository, backup.id, verifying, ({ damaged }) => damaged.count > 0);
+}
+
+async function prune({ run, backups, ...job }: JobOf<'prune'>, meter: ProgressMeter, signal: AbortSignal) {
+  const repository = await openRepository(job.repository);
+  const { prune } = await import('../../repository/prune.ts');
+  return prune({ repository, run, backups, signal, onProgress: progressTo(meter) });
 }
 
 function progressTo(meter: ProgressMeter): (done: { bytes: number; files: number }) => void {

@@ -17,6 +17,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { openManifest } from '../../../src/engines/files/base.ts';
 import { readBatch } from '../../../src/engines/files/batch-reader.ts';
 import { FileReader } from '../../../src/engines/files/file-reader.ts';
 import { type FilesToRead, ReadCounters } from '../../../src/engines/files/read-messages.ts';
@@ -24,8 +25,11 @@ import type { Found } from '../../../src/engines/files/source-walk.ts';
 import { TreeWriter } from '../../../src/engines/files/tree-writer.ts';
 import { seenOf } from '../../../src/engines/files/unchanged.ts';
 import { ProgressMeter } from '../../../src/engines/progress-meter.ts';
+import { findBackup } from '../../../src/repository/backup-list.ts';
 import { bytePathOf, under } from '../../../src/repository/byte-path.ts';
+import { ChunkSet } from '../../../src/repository/chunk-set.ts';
 import { type ManifestLine, parseLine } from '../../../src/repository/manifest.ts';
+import { manifestPath, openRepository } from '../../../src/repository/repository.ts';
 import { eventually } from '../../support/eventually.ts';
 import { repetitions } from '../../support/repetitions.ts';
 import { backUpAndCommit, backupJob, runJob, scratch } from './engine-process.ts';
@@ -106,6 +110,18 @@ describe('a backup after another', () => {
     expect(second).toMatchObject({ bytesRead: first.bytesRead, bytesStored: first.bytesStored });
     expect(await doHere({ task: 'verify', repository, backup: 'p-2' })).toMatchObject({ damaged: { count: 0 } });
   });
+});
+
+test('a last backup that is removed while it is looked at is done without', async () => {
+  const { directory, source, repository: path } = place();
+  writeFileSync(join(source, 'file'), noise(1_000, 'removed'));
+  await backUpAndCommit(directory, 'p-1', source, path);
+  const repository = await openRepository(path);
+  const { manifest } = await findBackup(repository, 'p-1');
+  const base = await openManifest(repository, manifest, new ChunkSet(), new AbortController().signal);
+  rmSync(manifestPath(repository, manifest));
+  expect(await base?.find('file', lstatSync(join(source, 'file'), { bigint: true }))).toBeUndefined();
+  await base?.close();
 });
 
 test('one byte in front of a large file makes little of it new', async () => {
