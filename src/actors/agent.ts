@@ -8,6 +8,7 @@
  */
 import type { EventObject } from 'xstate';
 import { agentCommands, agentDeadlineMs, agentMachine, version as machineVersion } from '../../machines/agent.ts';
+import { version as scheduleVersion } from '../../machines/schedule.ts';
 import { AnswerError } from '../core/answer-error.ts';
 import type { Observer } from '../core/observer.ts';
 import type { AgentConfig } from '../domain/agent-config.ts';
@@ -51,7 +52,8 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
   const { config, version, observe, waiting } = options;
   let agent: Agent | undefined;
   const now = () => timeText(Date.now());
-  const machines = Object.fromEntries([...offeredKinds, 'agent'].map(kind => [kind, machineVersion]));
+  const versions = [...offeredKinds, 'agent'].map(kind => [kind, machineVersion] as const);
+  const machines = { ...Object.fromEntries(versions), schedule: scheduleVersion };
   const journal = {
     onOvertaken: (by: Parameters<Agent['overtaken']>[0]) => agent?.overtaken(by),
     onReplayed: (counts: { records: number; superseded: number }) =>

@@ -60,6 +60,8 @@ test('a schedule is triggered, changed, paused, handed over, deleted and put aga
   await ticked();
 
   const owner = String((await world.record(id, 'schedule')).owner?.agent);
+  const { actors } = await world.ask('agent.drain', { agent: owner, dryRun: true });
+  expect(actors).toContainEqual({ kind: 'schedule', id, would: 'release', takesMs: expect.any(Number) });
   expect(await agents.get(owner)?.terminate()).toMatchObject({ status: 0 });
   const { owner: heir } = await world.reached(id, record => record.owner?.agent !== owner, 'schedule');
   expect(heir).toMatchObject({ agent: owner === 'a' ? 'b' : 'a', epoch: 2 });
