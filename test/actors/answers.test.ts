@@ -320,7 +320,14 @@ describe('agents and machines', () => {
 
   test('machine.list and machine.get answer the charts with their descriptions and version', async () => {
     const { machines } = (await ask('machine.list')) as { machines: { kind: string }[] };
-    expect(machines.map(({ kind }) => kind).sort()).toEqual(['agent', 'backup', 'restore', 'schedule', 'snapshot', 'verify']);
+    expect(machines.map(({ kind }) => kind).sort()).toEqual([
+      'agent',
+      'backup',
+      'restore',
+      'schedule',
+      'snapshot',
+      'verify',
+    ]);
     const { machine, version } = (await ask('machine.get', { kind: 'backup' })) as {
       machine: { id: string; states: Record<string, { description: string }> };
       version: number;

@@ -5,6 +5,7 @@ import { scheduleCommands } from '../../domain/schedule-commands.ts';
 import type { MachineDefinition } from '../../runtime/definition.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { Keeper, returning } from './keeper.ts';
+import { PlansAtHand } from './plans-at-hand.ts';
 import { scheduleEffectsOf } from './schedule-effects.ts';
 
 export interface Schedules {
@@ -14,10 +15,11 @@ export interface Schedules {
 
 export function schedulesOf(parts: AgentParts): Schedules {
   const { runtime, config, clock, observe, membership } = parts;
+  const plans = new PlansAtHand(parts.plans);
   const definition: MachineDefinition = {
     kind: 'schedule',
     version,
-    machine: scheduleMachine.provide({ actors: scheduleEffectsOf(parts) }),
+    machine: scheduleMachine.provide({ actors: scheduleEffectsOf({ ...parts, plans }) }),
     commands: scheduleCommands,
     deadlineMs: scheduleDeadlineMs,
     deadlineAt: scheduleDeadlineAt,
@@ -30,6 +32,7 @@ export function schedulesOf(parts: AgentParts): Schedules {
     agent: config.name,
     follow: heard =>
       parts.followDocuments({
+        ...plans.heard,
         plan: (name, stored) => heard.plan(name, stored && (stored.written.labels ?? {})),
         schedule: (name, stored) =>
           heard.schedule(name, stored && { document: stored.schedule, revision: stored.revision }),

@@ -1,31 +1,31 @@
 /**
- * Ten thousand and a hundred thousand schedules on one agent: what each takes, how long until all are there, how late ten
- * thousand ticks of one second are, and how soon the first tick comes after a cold start. All as an agent does it, on a
- * real nats-server: every tick makes the record of a run and tells its fate. The runs themselves are not worked on.
+ * Very many schedules on one agent: what each takes, how long until all are there, how late ten thousand ticks of one
+ * second are, and how soon the first tick comes after a cold start. All as an agent does it, on a real nats-server: every
+ * tick makes the record of a run and tells its fate. The runs themselves are not worked on.
  */
 import { randomUUID } from 'node:crypto';
-import { Cron } from 'croner';
-import { runMachine } from '../../machines/backup.ts';
-import { scheduleDeadlineAt, scheduleDeadlineMs, scheduleMachine, version } from '../../machines/schedule.ts';
-import { Keeper } from '../../src/actors/schedules/keeper.ts';
-import { scheduleEffectsOf } from '../../src/actors/schedules/schedule-effects.ts';
-import { agentConfigOf } from '../../src/domain/agent-config.ts';
-import type { Schedule } from '../../src/domain/schedule.ts';
-import { followDocuments } from '../../src/nats/document-feed.ts';
-import { NatsFates } from '../../src/nats/fates.ts';
-import { NatsPlanStore } from '../../src/nats/plan-store.ts';
-import { NatsScheduleStore } from '../../src/nats/schedule-store.ts';
-import { Runtime } from '../../src/runtime/runtime.ts';
-import { Supervisor } from '../../src/runtime/supervisor.ts';
-import { SystemClock } from '../../src/runtime/system-clock.ts';
-import { heapBytes, ms, percentile, type Row, timed } from './measure.ts';
-import { bounded, linkTo, names, natsStores, openServer } from './stage.ts';
+import { runMachine } from '../../../machines/backup.ts';
+import { scheduleDeadlineAt, scheduleDeadlineMs, scheduleMachine, version } from '../../../machines/schedule.ts';
+import { Keeper } from '../../../src/actors/schedules/keeper.ts';
+import { PlansAtHand } from '../../../src/actors/schedules/plans-at-hand.ts';
+import { scheduleEffectsOf } from '../../../src/actors/schedules/schedule-effects.ts';
+import { agentConfigOf } from '../../../src/domain/agent-config.ts';
+import type { Schedule } from '../../../src/domain/schedule.ts';
+import { followDocuments } from '../../../src/nats/document-feed.ts';
+import { NatsFates } from '../../../src/nats/fates.ts';
+import { NatsPlanStore } from '../../../src/nats/plan-store.ts';
+import { NatsScheduleStore } from '../../../src/nats/schedule-store.ts';
+import { Runtime } from '../../../src/runtime/runtime.ts';
+import { Supervisor } from '../../../src/runtime/supervisor.ts';
+import { SystemClock } from '../../../src/runtime/system-clock.ts';
+import { heapBytes, ms, percentile, type Row, timed } from '../measure.ts';
+import { bounded, linkTo, names, natsStores, openServer } from '../stage.ts';
 
-const ticking = 10_000;
+export const ticking = 10_000;
 const atOnce = 256;
 
 /** Six fields: one second of each day. */
-function cronOf(at: Date): string {
+export function cronOf(at: Date): string {
   return `${at.getUTCSeconds()} ${at.getUTCMinutes()} ${at.getUTCHours()} * * *`;
 }
 
@@ -49,11 +49,12 @@ async function openAgent(url: string, onTold: (schedule: string, tickMs: number)
   });
   const quiet = { clock, observe: () => undefined, random: Math.random };
   const supervisor = new Supervisor({ name: 'schedules', ...quiet, stopOrder: 'together' });
+  const plans = new PlansAtHand(new NatsPlanStore(link, names));
   const actors = scheduleEffectsOf({
     config: agentConfigOf({ name: 'bench', data: '/data' }),
     runtime,
     store,
-    plans: new NatsPlanStore(link, names),
+    plans,
     fates: new NatsFates(link, names),
     catalog: {} as never,
     membership: { list: async () => [] } as never,
@@ -83,6 +84,7 @@ async function openAgent(url: string, onTold: (schedule: string, tickMs: number)
     agent: 'bench',
     follow: heard =>
       followDocuments(link, names, {
+        ...plans.heard,
         plan: (name, stored) => heard.plan(name, stored && (stored.written.labels ?? {})),
         schedule: (name, stored) =>
           heard.schedule(name, stored && { document: stored.schedule, revision: stored.revision }),
@@ -120,7 +122,8 @@ async function putDocuments(url: string, count: number, at: Date): Promise<void>
   await link.close();
 }
 
-async function ofAgent(count: number, leadMs: number): Promise<Row[]> {
+/** The figures of so many; ten thousand of them come `leadMs` after the start. */
+export async function ofAgent(count: number, leadMs: number): Promise<Row[]> {
   const server = await openServer();
   const label = `${count.toLocaleString('en')} schedules`;
   try {
@@ -163,41 +166,4 @@ async function ofAgent(count: number, leadMs: number): Promise<Row[]> {
   } finally {
     await server.stop();
   }
-}
-
-/** Plain jobs of croner, in one process, which keeps nothing. */
-async function ofCroner(count: number): Promise<{ eachBytes: number; loadMs: number; late: number[] }> {
-  const before = heapBytes();
-  const late: number[] = [];
-  const jobs: Cron[] = [];
-  const at = new Date(Math.ceil((Date.now() + 3_000 + count / 10) / 1_000) * 1_000);
-  const loadMs = await timed(() => {
-    for (let n = 0; n < count; n += 1) {
-      const pattern = n < ticking ? cronOf(at) : '0 0 1 1 *';
-      jobs.push(new Cron(pattern, { timezone: 'UTC' }, () => void late.push(Date.now() - at.getTime())));
-    }
-  });
-  const eachBytes = (heapBytes() - before) / count;
-  while (late.length < ticking && Date.now() < at.getTime() + 30_000)
-    await new Promise(resolve => setTimeout(resolve, 20));
-  for (const job of jobs) job.stop();
-  return { eachBytes, loadMs, late };
-}
-
-async function beside(count: number, leadMs: number): Promise<Row[]> {
-  const own = await ofAgent(count, leadMs);
-  const croner = await ofCroner(count);
-  const anchors = [
-    `${(croner.eachBytes / 1_024).toFixed(1)} KiB`,
-    ms(croner.loadMs),
-    ms(croner.loadMs),
-    '',
-    `${ms(percentile(croner.late, 0.5))} (p99 ${ms(percentile(croner.late, 0.99))})`,
-  ];
-  return own.map((row, n) => ({ ...row, anchor: anchors[n] ? `croner ${anchors[n]}` : '' }));
-}
-
-export async function run(): Promise<Row[]> {
-  if (process.env.SMALL) return await beside(10_000, 20_000);
-  return [...(await beside(10_000, 20_000)), ...(await beside(100_000, 110_000))];
 }
