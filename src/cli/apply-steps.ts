@@ -3,6 +3,7 @@ import { AnswerError } from '../core/answer-error.ts';
 import type { Schedule } from '../domain/schedule.ts';
 import { warningsOfPlans } from '../domain/schedule-plans.ts';
 import { rowsOf } from './answer-rows.ts';
+import { documentRows } from './document-rows.ts';
 import {
   afterwards,
   type Change,
@@ -77,9 +78,7 @@ async function documentsKept(session: Session): Promise<KeptDocument[]> {
   const kept: KeptDocument[] = [];
   try {
     for (const kind of kindNames) {
-      const { noun, list } = kinds[kind];
-      const answer = await session.request(`${noun}.list`, { limit: 10_000 });
-      kept.push(...rowsOf(answer[list]).map(row => keptOf(kind, row)));
+      kept.push(...(await documentRows(session, kind)).map(row => keptOf(kind, row)));
     }
   } catch (error) {
     if (error instanceof AnswerError && error.code === 'unavailable')

@@ -13,27 +13,25 @@ export class Gate {
     this.#most = most;
   }
 
-  /** Does `work` once there is a place, and settles as it does. */
-  run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#inside < this.#most) return this.#enter(work);
-    return new Promise<void>(resolve => this.#waiting.push(resolve)).then(() => this.#pass(work));
-  }
-
-  #enter<T>(work: () => Promise<T>): Promise<T> {
+  /** Takes a place; a promise of one where all are taken. Whoever has it gives it back by `leave`. */
+  enter(): Promise<void> | undefined {
+    if (this.#inside >= this.#most) return new Promise(resolve => this.#waiting.push(resolve));
     this.#inside += 1;
-    return this.#pass(work);
+    return undefined;
   }
 
-  async #pass<T>(work: () => Promise<T>): Promise<T> {
+  /** Does `work` once there is a place, and settles as it does. */
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    await this.enter();
     try {
       return await work();
     } finally {
-      this.#leave();
+      this.leave();
     }
   }
 
-  /** Its place goes to the next that waits. */
-  #leave(): void {
+  /** The place goes to the next that waits. */
+  leave(): void {
     const next = this.#waiting[this.#head];
     if (!next) {
       this.#inside -= 1;

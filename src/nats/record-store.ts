@@ -48,7 +48,7 @@ export class NatsRecordStore implements RecordStore {
   append(record: ActorRecord, options: { signal?: AbortSignal } = {}): Promise<AppendOutcome> {
     const payload = Buffer.from(JSON.stringify(record));
     if (payload.length > recordBytesMax) return Promise.reject(tooLong(record, payload.length));
-    const outcome = this.#gate.run(() => this.#append(record, payload, options.signal));
+    const outcome = this.#append(record, payload, options.signal);
     return options.signal ? orAborted(outcome, options.signal) : outcome;
   }
 
@@ -59,20 +59,26 @@ export class NatsRecordStore implements RecordStore {
     const { incarnation, n } = record.write;
     const once = this.#replicated ? { messageId: `${key}:${incarnation}:${n}` } : {};
     let after = record.after;
-    for (;;) {
-      signal?.throwIfAborted();
-      // Nothing is published into a lost connection: it would be kept back, and sent long after the caller gave up.
-      if (!this.#link.isUp) await this.#link.untilUp(signal);
-      try {
-        const ack = await publish(this.#link, subject, payload, { timeoutMs: putTimeoutMs, after, ...once });
-        if (!this.#replicated) return { outcome: 'effective', revision: ack.seq };
-      } catch (error) {
-        if (!isRetried(error)) throw error;
-        if (!isOvertaken(error)) await sleep(retryMs);
+    const turn = this.#gate.enter();
+    if (turn) await turn; // without a wait where there is a place: every step of every actor comes by here
+    try {
+      for (;;) {
+        signal?.throwIfAborted();
+        // Nothing is published into a lost connection: it would be kept back, and sent long after the caller gave up.
+        if (!this.#link.isUp) await this.#link.untilUp(signal);
+        try {
+          const ack = await publish(this.#link, subject, payload, { timeoutMs: putTimeoutMs, after, ...once });
+          if (!this.#replicated) return { outcome: 'effective', revision: ack.seq };
+        } catch (error) {
+          if (!isRetried(error)) throw error;
+          if (!isOvertaken(error)) await sleep(retryMs);
+        }
+        const resolved = await this.#untilAnswered(() => this.#resolve(record, subject), signal);
+        if ('outcome' in resolved) return resolved;
+        after = resolved.after;
       }
-      const resolved = await this.#untilAnswered(() => this.#resolve(record, subject), signal);
-      if ('outcome' in resolved) return resolved;
-      after = resolved.after;
+    } finally {
+      this.#gate.leave();
     }
   }
 

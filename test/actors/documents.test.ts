@@ -108,6 +108,11 @@ test('a schedule is held against the plans, listed with what is known, and keeps
     { ...web, revision: 1, state: null, since: null, next: null, lastFate: null, actors: [] },
   ]);
   expect(await world.ask('schedule.list', { labels: { a: 'b' } })).toMatchObject({ schedules: [{ name: 'web' }] });
+  expect(await world.ask('schedule.list', { limit: 1 })).toMatchObject({ schedules: [{ name: 'nightly' }] });
+  expect(await world.ask('schedule.list', { limit: 1, after: 'nightly' })).toMatchObject({
+    schedules: [{ name: 'web' }],
+  });
+  expect(await world.ask('schedule.list', { after: 'web' })).toMatchObject({ schedules: [] });
   expect((await world.ask('schedule.preview', { name: 'nightly', count: 3 })).ticks).toHaveLength(3);
   const { name: _, ...rest } = nightly;
   expect(await world.refusal('schedule.preview', { document: rest })).toMatchObject({ code: 'invalid' });

@@ -197,6 +197,22 @@ test('of documents that need one another who is refused is tried again after the
   });
 });
 
+test('what is in the cluster is read to its end, however much it is', async () => {
+  const plans = Array.from({ length: 950 }, (_, index) => ({ ...photos, name: `p${1_000 + index}`, revision: 1 }));
+  holds(
+    {},
+    {
+      'plan.list': ({ after = '', limit }: { after?: string; limit?: number }) => ({
+        plans: plans.filter(({ name }) => name > after).slice(0, limit),
+      }),
+      'catalog.list': () => ({ backups: [] }),
+    },
+  );
+  write('one.yaml', plan);
+  const ran = await run('-f', 'one.yaml', '--prune', '--dry-run');
+  expect(ran.stdout.match(/would be deleted/g)).toHaveLength(950);
+});
+
 test('a directory is read without those in it, unless -R is given; what is not there is invalid', async () => {
   mkdirSync(join(directory, 'set', 'inner'), { recursive: true });
   write('set/b.yml', plan);

@@ -8,6 +8,7 @@ import { nameText } from '../../domain/texts.ts';
 import { type AnyCommand, command } from '../../nats/command-service.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { refuseBroken } from '../plan-defaults.ts';
+import { listFields, pageOf } from './document-lists.ts';
 
 const { requestId } = commandFields;
 
@@ -33,16 +34,14 @@ export function defaultsCommands(parts: AgentParts): Record<string, AnyCommand> 
       },
     }),
     'defaults.list': command({
-      schema: z.strictObject({
-        /** Of what they match. */
-        labels: z.record(z.string(), z.string()).optional(),
-        limit: z.int().min(1).max(10_000).optional(),
-      }),
-      handle: async ({ labels = {}, limit = 1_000 }) => {
-        const wanted = (await defaults.list()).filter(({ defaults: { match } }) =>
-          Object.entries(labels).every(([key, value]) => match[key] === value),
-        );
-        return { defaults: wanted.slice(0, limit).map(({ defaults, revision }) => ({ ...defaults, revision })) };
+      schema: z.strictObject(listFields),
+      handle: async wanted => {
+        // Their labels are those that they match.
+        const page = pageOf(await defaults.list(), wanted, ({ defaults: { name, match } }) => ({
+          name,
+          labels: match,
+        }));
+        return { defaults: page.map(({ defaults, revision }) => ({ ...defaults, revision })) };
       },
     }),
     'defaults.delete': command({

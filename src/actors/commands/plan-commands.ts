@@ -17,6 +17,7 @@ import { mergedOrRefused } from '../plan-defaults.ts';
 import { refuseImpossible } from '../plan-refusals.ts';
 import { warningsOf } from '../plan-warnings.ts';
 import { answerPlaced } from '../responsibility.ts';
+import { listFields, pageOf } from './document-lists.ts';
 import { planOf, unknownPlan } from './lookups.ts';
 import { momentOf } from './moments.ts';
 import { recordsOf } from './records.ts';
@@ -65,16 +66,10 @@ export function planCommands(parts: AgentParts) {
       },
     }),
     'plan.list': command({
-      schema: z.strictObject({
-        labels: z.record(z.string(), z.string()).optional(),
-        limit: z.int().min(1).max(10_000).optional(),
-      }),
-      handle: async ({ labels = {}, limit = 1_000 }) => {
-        const all = await plans.listWritten();
-        const matching = all.filter(({ written }) =>
-          Object.entries(labels).every(([key, value]) => written.labels?.[key] === value),
-        );
-        return { plans: await shown(parts, matching.slice(0, limit)) };
+      schema: z.strictObject(listFields),
+      handle: async wanted => {
+        const page = pageOf(await plans.listWritten(), wanted, ({ written: { name, labels } }) => ({ name, labels }));
+        return { plans: await shown(parts, page) };
       },
     }),
     'plan.pause': command({

@@ -12,10 +12,10 @@ import type { StoredSchedule } from '../../domain/schedule-store.ts';
 import { nameText } from '../../domain/texts.ts';
 import { type AnyCommand, command } from '../../nats/command-service.ts';
 import type { AgentParts } from '../agent-parts.ts';
+import { listFields, pageOf } from './document-lists.ts';
 import { recordsOf } from './records.ts';
 
 const { requestId } = commandFields;
-const labels = z.record(z.string(), z.string()).optional();
 
 export function scheduleDocumentCommands(parts: AgentParts): Record<string, AnyCommand> {
   const { schedules, clock } = parts;
@@ -43,18 +43,14 @@ export function scheduleDocumentCommands(parts: AgentParts): Record<string, AnyC
       },
     }),
     'schedule.list': command({
-      schema: z.strictObject({ labels, limit: z.int().min(1).max(10_000).optional() }),
-      handle: async ({ labels = {}, limit = 1_000 }) => {
-        const wanted = (await schedules.list()).filter(({ schedule }) =>
-          Object.entries(labels).every(([key, value]) => schedule.labels?.[key] === value),
-        );
+      schema: z.strictObject(listFields),
+      handle: async wanted => {
+        const page = pageOf(await schedules.list(), wanted, ({ schedule: { name, labels } }) => ({ name, labels }));
         const plans = await writtenPlans(parts);
         const records = recordsAlive((await recordsOf(parts.store, 'schedule')).map(({ record }) => record));
         const ofSchedule = Map.groupBy(records, ({ context }) => context.schedule);
         return {
-          schedules: wanted
-            .slice(0, limit)
-            .map(stored => shown(stored, plans, ofSchedule.get(stored.schedule.name) ?? [], clock.now())),
+          schedules: page.map(stored => shown(stored, plans, ofSchedule.get(stored.schedule.name) ?? [], clock.now())),
         };
       },
     }),

@@ -5,6 +5,7 @@ import { momentMs } from '../../domain/moments.ts';
 import { rowsOf } from '../answer-rows.ts';
 import { type AuditRow, auditOf } from '../audit-report.ts';
 import { type Cli, examples } from '../cli.ts';
+import { documentRows } from '../document-rows.ts';
 import { exitStatus } from '../exit-status.ts';
 import type { Session } from '../session.ts';
 import { type Column, tableLines } from '../table.ts';
@@ -48,7 +49,7 @@ export function addAudit(program: Command, cli: Cli): void {
         const sinceMs = momentOf('since', options.since, nowMs);
         const untilMs = options.until === undefined ? nowMs : momentOf('until', options.until, nowMs);
         const fates = await fatesBetween(session, sinceMs, untilMs);
-        const schedules = rowsOf((await session.request('schedule.list', { limit: 10_000 })).schedules);
+        const schedules = await documentRows(session, 'Schedule');
         const runs = await runsOf(session);
         const backups = rowsOf((await session.request('catalog.list')).backups);
         const audit = auditOf({ sinceMs, untilMs, nowMs, schedules, runs, backups, fates: fates.rows });
