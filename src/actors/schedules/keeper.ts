@@ -74,9 +74,11 @@ export class Keeper<Schedule extends Selecting> {
     this.#options = options;
   }
 
-  /** Resolves when all schedules that are this agent's run. */
+  /** Resolves when all schedules that are this agent's run. May be called again after `close`. */
   async open(): Promise<void> {
     const { follow, everyMs = 1_000 } = this.#options;
+    this.#looks = 0;
+    this.#retiring.clear();
     this.#unfollow = await follow({
       plan: (name, labels) => this.#note(this.#pairs.planChanged(name, labels)),
       schedule: (name, stored) => this.#note(this.#pairs.scheduleChanged(name, stored && selectingOf(stored))),

@@ -39,15 +39,20 @@ export interface ScheduleParts extends TickParts, Pick<AgentParts, 'observe' | '
 }
 
 const againMs = 500;
+/** How long a visit of a schedule whose agent drains may take: while NATS is away it comes to no end. */
+const drainPatienceMs = 3_000;
 /** How many schedules are at their ticks at once; the others of that moment follow. */
 const firesAtOnce = 256;
 
 export function scheduleEffectsOf(parts: ScheduleParts): typeof scheduleEffects {
   const gate = new Gate(firesAtOnce);
   return {
-    fire: effect<VisitOutcome, FireInput>(({ input: { schedule }, signal }) =>
-      untilThere(() => Promise.race([gate.run(() => fire(parts, schedule, signal)), aborted(signal)]), signal),
-    ),
+    fire: effect<VisitOutcome, FireInput>(({ input: { schedule }, signal: left }) => {
+      // A visit that is cut off is asked for again by whoever takes the schedule up.
+      const signal = schedule.drain ? AbortSignal.any([left, AbortSignal.timeout(drainPatienceMs)]) : left;
+      const work = () => gate.run(() => fire(parts, schedule, signal));
+      return untilThere(() => Promise.race([work(), aborted(signal)]), signal);
+    }),
 
     follow: effect<void, FollowInput>(async ({ input: { current }, signal }) => {
       if (!current) return await aborted(signal);

@@ -98,3 +98,28 @@ test('commands to a schedule that is not there, or has no plan, say so', async (
   const over = { name: 'often', until: '2001-01-01T00:00:00Z' };
   expect(await world.refusal('schedule.pause', over)).toMatchObject({ code: 'invalid' });
 });
+
+test('a drain releases and an undrain takes up again; told to stop while NATS is away an agent does not wait for the ticks that came meanwhile, and loses none', async () => {
+  const agent = await start('a');
+  writeFileSync(join(world.source, 'file'), 'contents');
+  await world.plan('docs', { placement: { agent: 'a' } });
+  await put({ every: '1s' });
+  await world.reached(id, ({ state }) => state === 'waiting', 'schedule');
+  await world.ask('agent.drain', { agent: 'a' });
+  await world.reached(id, ({ state }) => state === 'released', 'schedule');
+  await world.ask('agent.undrain', { agent: 'a' });
+  await ticked();
+  await world.server.kill();
+  await agent.told('nats.away');
+  await new Promise(resolve => setTimeout(resolve, 1_100)); // a tick passes, which nothing announces
+  const { status, tookMs } = await agent.terminate();
+  expect(status).toBe(0);
+  expect(tookMs).toBeLessThan(12_000);
+  await world.server.restart();
+  await start('a');
+  await ticked();
+  await world.ask('schedule.delete', { name: 'often' });
+  await world.reached(id, ({ final }) => final, 'schedule');
+  for (const { id: each } of await runsOf(world, 'backup', 'often')) await world.ending(each);
+  expect(faultsOf(await fatesOf(world, 'often'), await runsOf(world, 'backup', 'often'), 1_000)).toEqual([]);
+});
