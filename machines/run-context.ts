@@ -15,6 +15,8 @@ export interface RunInput {
   policy: RunPolicy;
   /** A backup that reads also what has not changed. Default false. */
   rescan?: boolean;
+  /** The schedule whose tick starts it. Default none. */
+  schedule?: string | undefined;
   /** What a restore, verify or drill works on; null for the others. */
   restore: RestoreRequest | null;
   /** Milliseconds since the epoch. */
@@ -46,6 +48,7 @@ export function contextOf(input: RunInput): RunContext {
     document,
     policy,
     rescan: input.rescan ?? false,
+    schedule: input.schedule ?? null,
     restore,
     reason: null,
     message: null,

@@ -11,18 +11,21 @@ export interface ScheduleInput {
   revision: number;
   /** Milliseconds since the epoch: ticks after it are its own. */
   at: number;
+  /** What one that comes back had decided before. */
+  tickedThrough?: number | undefined;
 }
 
 type Change = Partial<ScheduleContext>;
 
-export function contextOf({ document, plan, revision, at }: ScheduleInput): ScheduleContext {
+export function contextOf({ document, plan, revision, at, ...before }: ScheduleInput): ScheduleContext {
+  const tickedThrough = Math.max(at, before.tickedThrough ?? 0);
   return {
     schedule: document.name,
     plan,
     document,
     revision,
-    tickedThrough: at,
-    next: nextTick(document, plan, at),
+    tickedThrough,
+    next: nextTick(document, plan, tickedThrough),
     visit: null,
     moreDue: false,
     backlog: [],

@@ -8,11 +8,10 @@
  */
 import type { EventObject } from 'xstate';
 import { agentCommands, agentDeadlineMs, agentMachine, version as machineVersion } from '../../machines/agent.ts';
+import { version as scheduleVersion } from '../../machines/schedule.ts';
 import { AnswerError } from '../core/answer-error.ts';
 import type { Observer } from '../core/observer.ts';
 import type { AgentConfig } from '../domain/agent-config.ts';
-import type { RunContext } from '../domain/run.ts';
-import { turnOf } from '../domain/turn.ts';
 import { type CommandService, serveCommands } from '../nats/command-service.ts';
 import type { MachineDefinition } from '../runtime/definition.ts';
 import type { ActorRecord } from '../runtime/record.ts';
@@ -33,6 +32,7 @@ import { RecordSweeper } from './record-sweeper.ts';
 import { speaks } from './responsibility.ts';
 import { RetentionWatch } from './retention-watch.ts';
 import { offeredKinds, runDefinitions } from './run-definitions.ts';
+import { type Schedules, schedulesOf } from './schedules/schedules.ts';
 import { Sweeper } from './sweeper.ts';
 import { WorkTree } from './work-tree.ts';
 
@@ -56,7 +56,8 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
   const { config, version, observe, waiting } = options;
   let agent: Agent | undefined;
   const now = () => timeText(Date.now());
-  const machines = Object.fromEntries([...offeredKinds, 'agent'].map(kind => [kind, machineVersion]));
+  const versions = [...offeredKinds, 'agent'].map(kind => [kind, machineVersion] as const);
+  const machines = { ...Object.fromEntries(versions), schedule: scheduleVersion };
   const journal = {
     onOvertaken: (by: Parameters<Agent['overtaken']>[0]) => agent?.overtaken(by),
     onReplayed: (counts: { records: number; superseded: number }) =>
@@ -94,6 +95,7 @@ export class Agent {
   readonly #clock: SystemClock;
   readonly #control: Supervisor;
   readonly #tree: WorkTree;
+  readonly #schedules: Schedules;
   readonly #overdue: OverdueWatch;
   readonly #retention: RetentionWatch;
   readonly #sweeper: RecordSweeper;
@@ -109,8 +111,11 @@ export class Agent {
     this.#options = options;
     this.#cluster = cluster;
     this.#clock = new SystemClock({
-      wall: () => Math.round(Date.now() + (membership.offsetMs() ?? 0)),
-      onJump: byMs => observe({ fact: 'clock.jumped', byMs, at: this.#now() }),
+      wall: () => Math.round(cluster.steady.now() + (membership.offsetMs() ?? 0)),
+      onJump: byMs => {
+        observe({ fact: 'clock.jumped', byMs, at: this.#now() });
+        if (byMs < 0) this.#schedules.keeper.clockWentBack();
+      },
     });
     const now = () => this.#now();
     const hear: Observer = fact => {
@@ -123,6 +128,7 @@ export class Agent {
     this.#overdue = new OverdueWatch(this.parts);
     this.#retention = new RetentionWatch(this.parts);
     this.#sweeper = new RecordSweeper(this.parts);
+    this.#schedules = schedulesOf(this.parts);
     const { runtime } = this.parts;
     this.#control = new Supervisor({ name: 'control', clock: this.#clock, observe, random: Math.random });
     this.#control.onEscalated(error => {
@@ -133,8 +139,9 @@ export class Agent {
       runtime,
       agent: config.name,
       definitions: runDefinitions(this.parts),
-      beforeAdoption: record => this.#holdTurn(record.context as unknown as RunContext),
       sweeper: new Sweeper(this.parts).asChild(),
+      custody: this.parts.custody,
+      schedules: this.#schedules,
       onEscalated: error => this.#escalated(error),
     });
     this.ended = new Promise(resolve => {
@@ -225,10 +232,6 @@ export class Agent {
       onDefect: (where, error) => this.#defect(where, error),
       speaks: () => speaks(this.parts),
     });
-  }
-
-  #holdTurn(run: RunContext): void {
-    if (run.admitted) this.parts.turns.hold(turnOf(run));
   }
 
   #escalated(error: Error): void {

@@ -23,6 +23,7 @@ import { JournalFile } from '../runtime/journal-file.ts';
 import { JournalledStore, type JournalledStoreOptions } from '../runtime/journalled-store.ts';
 import { hostId } from './host-id.ts';
 import { JournalledCatalog } from './journalled-catalog.ts';
+import { SteadyClock } from './steady-clock.ts';
 
 export interface ClusterOptions {
   config: AgentConfig;
@@ -49,6 +50,7 @@ export async function joinCluster(options: ClusterOptions, signal: AbortSignal) 
   try {
     const storage = await prepareStorage(link, names, {}, { signal, waiting });
     const owner = { agent: config.name, host: await hostId(), incarnation: randomUUID() };
+    const steady = new SteadyClock();
     const membership = new NatsMembership(link, names, {
       lease: {
         ...owner,
@@ -61,6 +63,7 @@ export async function joinCluster(options: ClusterOptions, signal: AbortSignal) 
         since: new Date().toISOString(),
       },
       leaseMs: config.leaseMs,
+      now: () => steady.now(),
       isProcessAlive: ({ pid, startedAt, bootId }) => isAlive({ pid, startTime: startedAt, bootId }),
     });
     await membership.join();
@@ -87,6 +90,7 @@ export async function joinCluster(options: ClusterOptions, signal: AbortSignal) 
       link,
       names,
       owner,
+      steady,
       membership,
       store,
       mailboxes,

@@ -9,8 +9,10 @@ import { fateCommands } from './commands/fate-commands.ts';
 import { planCommands } from './commands/plan-commands.ts';
 import { queueCommands } from './commands/queue-commands.ts';
 import { runCommands } from './commands/run-commands.ts';
+import { scheduleActorCommands } from './commands/schedule-commands.ts';
 import { scheduleDocumentCommands } from './commands/schedule-documents.ts';
 import { startCommands } from './commands/start-commands.ts';
+import { takeCommands } from './commands/take-commands.ts';
 
 export function commandTable(parts: AgentParts): Record<string, AnyCommand> {
   return {
@@ -22,6 +24,8 @@ export function commandTable(parts: AgentParts): Record<string, AnyCommand> {
     ...backupCommands(parts),
     ...runCommands(parts),
     ...queueCommands(parts),
+    ...takeCommands(parts),
+    ...scheduleActorCommands(parts),
     ...agentCommands(parts),
     ...actorCommands(parts),
   };

@@ -1,7 +1,10 @@
 /** Puts the parts of one agent together: its runtime on the cluster's stores, and what its runs share. */
 import type { Fact, Observer } from '../core/observer.ts';
 import type { AgentConfig } from '../domain/agent-config.ts';
-import { turnLimitsOf } from '../domain/turn.ts';
+import { runKinds } from '../domain/run.ts';
+import { turnLimitsOf, turnOf } from '../domain/turn.ts';
+import { followDocuments } from '../nats/document-feed.ts';
+import { onEvent } from '../nats/events.ts';
 import { publishProgress } from '../nats/progress.ts';
 import type { EngineLimits } from '../runner/cgroup-leaves.ts';
 import type { Host } from '../runtime/host.ts';
@@ -9,9 +12,13 @@ import { Runtime } from '../runtime/runtime.ts';
 import type { SystemClock } from '../runtime/system-clock.ts';
 import type { AgentParts } from './agent-parts.ts';
 import type { Cluster } from './cluster.ts';
+import { Custody } from './custody.ts';
 import { EngineRuns } from './engine-runs.ts';
 import { Hooks } from './hooks.ts';
 import { Pings } from './pings.ts';
+import { candidatesOf } from './responsibility.ts';
+import { offeredKinds } from './run-definitions.ts';
+import { ScheduleFacts } from './schedules/schedule-facts.ts';
 import { Turns } from './turns.ts';
 
 export interface Composition {
@@ -34,6 +41,7 @@ export function composeParts({ config, version, cluster, clock, observe, now }: 
   const giveTurn = (fact: Fact) => {
     if ((fact.fact === 'actor.transition' && fact.final) || fact.fact === 'actor.fenced') turns.give(fact.id);
   };
+  const scheduleFacts = new ScheduleFacts({ recordOf: id => runtime.find('schedule', id)?.record, observe });
   let writes = 0;
   const host: Host = {
     store,
@@ -47,6 +55,7 @@ export function composeParts({ config, version, cluster, clock, observe, now }: 
     observe: fact => {
       giveTurn(fact);
       observe(fact);
+      scheduleFacts.hear(fact);
     },
     poison: new Map(),
   };
@@ -60,10 +69,27 @@ export function composeParts({ config, version, cluster, clock, observe, now }: 
     limits: limitsOf(config),
     logBytesMax: config.limits.runDirectoryBytes,
   });
+  const runtime = new Runtime(host, {
+    onFenced: (kind, id) => {
+      if (isRunKind(kind)) void engineRuns.stop(id, { graceMs: 0 });
+    },
+  });
+  const custody = new Custody({
+    runtime,
+    agent: config.name,
+    kinds: offeredKinds,
+    clock,
+    observe,
+    candidates: () => candidatesOf({ config, membership }),
+    beforeAdoption: run => {
+      if (run.admitted) turns.hold(turnOf(run));
+    },
+  });
   return {
     config,
     version,
-    runtime: new Runtime(host, { onFenced: (_, id) => void engineRuns.stop(id, { graceMs: 0 }) }),
+    runtime,
+    custody,
     store,
     plans,
     defaults,
@@ -80,8 +106,16 @@ export function composeParts({ config, version, cluster, clock, observe, now }: 
     hooks: new Hooks({ hooks: config.hooks, observe, now }),
     pings: new Pings({ pings: config.pings, observe, now }),
     ask: (kind, id, command, withinMs) => correspondence.ask(kind, id, command, withinMs),
+    followDocuments: heard => followDocuments(link, names, heard),
+    onEvent: (kind, id, hint) => onEvent(link, names, kind, id, hint),
+    untilReplayed: (kind, id, signal) => store.untilReplayed(kind, id, signal),
+    askAgents: (command, input, withinMs) => correspondence.askAgents(names.command(command), input, withinMs),
     tellProgress,
   };
+}
+
+function isRunKind(kind: string): boolean {
+  return (runKinds as readonly string[]).includes(kind);
 }
 
 function limitsOf({ limits }: AgentConfig): EngineLimits {

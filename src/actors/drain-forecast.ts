@@ -7,13 +7,16 @@ import type { ActorRecord } from '../runtime/record.ts';
 export interface ForecastRow {
   kind: string;
   id: string;
-  /** `detach`, `suspend`, `finish`, `cancel`; `end` for what is ending anyway, `rest` for what does not run. */
+  /**
+   * `detach`, `suspend`, `finish`, `cancel`; `end` for what is ending anyway, `rest` for what does not run, and `release`
+   * for what goes to another agent.
+   */
   would: string;
   /** The longest that it could take; less where its engine is quick to stop. */
   takesMs: number;
 }
 
-/** The row of a run that is not final, for a drain at `now` of an agent that must have drained within `graceMs`. */
+/** The row of a run or a schedule that is not final, for a drain at `now` of an agent that must have drained within `graceMs`. */
 export function drainForecast(
   record: ActorRecord,
   definition: MachineDefinition,
@@ -21,9 +24,10 @@ export function drainForecast(
   graceMs: number,
 ): ForecastRow {
   const { kind, id, state } = record;
-  const context = record.context as unknown as RunContext;
-  const drain = { type: 'run.drain', at: now, deadline: now + graceMs };
+  const drain = { type: definition.drainEvent ?? '', at: now, deadline: now + graceMs };
   const after = stateAfter(definition, record, drain) ?? state;
+  if (kind === 'schedule') return { kind, id, would: 'release', takesMs: after === 'released' ? 0 : graceMs };
+  const context = record.context as unknown as RunContext;
   const suspendMs = Math.min(context.policy.deadlinesMs.cancelGrace ?? graceMs, graceMs / 2);
   const row = (would: string, takesMs: number) => ({ kind, id, would, takesMs: Math.round(takesMs) });
   if (after === 'detached') return row('detach', 0);

@@ -52,13 +52,13 @@ export class Pings {
 
   #send(run: RunContext, suffix: string, state: string): void {
     const { pings } = this.#options;
-    const name = run.plan;
-    const template = run.task === 'backup' && Object.hasOwn(pings, name) ? pings[name] : undefined;
-    if (template === undefined) return;
+    // A plan's own URL goes before that of its schedule.
+    const name = [run.plan, run.schedule ?? ''].find(each => Object.hasOwn(pings, each));
+    const template = run.task === 'backup' && name !== undefined ? pings[name] : undefined;
+    if (name === undefined || template === undefined) return;
+    const words = { schedule: run.schedule ?? '', plan: run.plan, run: run.id, state };
     const sending = this.#turns
-      .run(run.id, () =>
-        this.#try(run, name, pingUrl(template, { schedule: '', plan: run.plan, run: run.id, state }, suffix)),
-      )
+      .run(run.id, () => this.#try(run, name, pingUrl(template, words, suffix)))
       .finally(() => this.#underWay.delete(sending));
     this.#underWay.add(sending);
   }

@@ -88,7 +88,10 @@ function namesOfLiving(candidates: readonly Candidate[]): string[] {
 }
 
 /** All members as placement sees them; this agent lives, also before its own renewal came back to it. */
-async function candidatesOf({ config, membership }: Pick<AgentParts, 'config' | 'membership'>): Promise<Candidate[]> {
+export async function candidatesOf({
+  config,
+  membership,
+}: Pick<AgentParts, 'config' | 'membership'>): Promise<Candidate[]> {
   const others = (await membership.list()).filter(({ agent }) => agent !== config.name);
   const candidates = others.map(({ agent, labels, alive, mode }) => ({
     agent,

@@ -1,4 +1,7 @@
-/** What a run does to the world: the effects of `machines/backup.ts`, by the engine of its plan. */
+/**
+ * What a run does to the world: the effects of `machines/backup.ts`, by the engine of its plan. A run that is bound to
+ * another agent, whose record this one adopted for its deadlines only, does nothing: it never began.
+ */
 import type {
   CleanUpOutput,
   ReattachOutput,
@@ -41,7 +44,7 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
 
   return {
     waitForSlot: effect<void, RunEffectInput>(({ input: { run }, signal, tell }) =>
-      waitForTurn({ run, turns, config: parts.config, tell, signal }),
+      isBoundElsewhere(run, parts) ? aborted(signal) : waitForTurn({ run, turns, config: parts.config, tell, signal }),
     ),
 
     prepare: effect<void, RunEffectInput>(async ({ input, signal }) => {
@@ -107,13 +110,9 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
       return await entered(run, await done(work, 'commit', input, parts, signal), parts);
     }),
 
-    stopEngine: effect<StopOutput, RunEffectInput>(({ input: { run } }) =>
-      engineRuns.stop(run.id, stopOrderOf(run, parts)),
-    ),
+    stopEngine: effect<StopOutput, RunEffectInput>(({ input: { run } }) => stopped(run, parts)),
 
-    suspendEngine: effect<StopOutput, RunEffectInput>(({ input: { run } }) =>
-      engineRuns.stop(run.id, stopOrderOf(run, parts)),
-    ),
+    suspendEngine: effect<StopOutput, RunEffectInput>(({ input: { run } }) => stopped(run, parts)),
 
     letGo: effect<void, RunEffectInput>(async ({ input: { run } }) => engineRuns.letGo(run.id)),
 
@@ -138,6 +137,7 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
 
     cleanUp: effect<CleanUpOutput, RunEffectInput>(async ({ input, signal }) => {
       const { run } = input;
+      if (isBoundElsewhere(run, parts)) return { kept: [] };
       pings.ended(run);
       const failedHooks = await hooks.finally(run, signal).catch((error: unknown) => [failureOf(error).message]);
       const kept = [...failedHooks, ...(await cleanedUp(input, parts, signal))];
@@ -176,6 +176,23 @@ async function scratchLeft({ id, pids }: RunContext, { config }: AgentParts): Pr
     () => [],
     (error: unknown) => [`${path}: ${failureOf(error).message}`],
   );
+}
+
+function isBoundElsewhere({ agent }: RunContext, { config }: AgentParts): boolean {
+  return agent !== config.name;
+}
+
+async function stopped(run: RunContext, parts: AgentParts): Promise<StopOutput> {
+  if (isBoundElsewhere(run, parts)) return { gone: true };
+  return await parts.engineRuns.stop(run.id, stopOrderOf(run, parts));
+}
+
+/** Rejects once the signal is aborted, with its reason. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
 }
 
 /** Releases what was prepared and removes what will never be committed; resolves with what had to be left, and why. */

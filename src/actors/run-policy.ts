@@ -2,17 +2,14 @@
 import type { AgentConfig } from '../domain/agent-config.ts';
 import type { OnDrain, Plan } from '../domain/plan.ts';
 import { policyOf, type RunPolicy } from '../domain/policy.ts';
+import type { RunKind } from '../domain/run.ts';
 import { engineOf } from '../engines/engines.ts';
 import { isContainer } from '../runner/container.ts';
 
-export function runPolicyOf(plan: Plan, config: AgentConfig): RunPolicy {
-  return policyOf(plan, onDrainDefault(plan, config));
-}
-
-/** A prune is not left to itself: it ends with its agent, and is asked for again. */
-export function prunePolicyOf(plan: Plan, config: AgentConfig): RunPolicy {
-  const policy = runPolicyOf(plan, config);
-  return { ...policy, onDrain: policy.onDrain === 'cancel' ? 'cancel' : 'suspend' };
+export function runPolicyOf(task: RunKind, plan: Plan, config: AgentConfig): RunPolicy {
+  const policy = policyOf(plan, onDrainDefault(plan, config));
+  // A prune is not left to itself: it ends with its agent, and is asked for again.
+  return task === 'prune' ? { ...policy, onDrain: policy.onDrain === 'cancel' ? 'cancel' : 'suspend' } : policy;
 }
 
 /**

@@ -70,7 +70,13 @@ async function sweepUnknown(id: string, parts: AgentParts, sweep: Sweep): Promis
   const plan = await planOfRun(id, parts);
   if (!plan || engineOf(plan).release || engineOf(plan).slot === 'catalog')
     return left('nobody can tell what it made elsewhere; look at it, and remove it by hand');
-  const base = { id, task: 'backup' as const, agent: config.name, document: plan, policy: runPolicyOf(plan, config) };
+  const base = {
+    id,
+    task: 'backup' as const,
+    agent: config.name,
+    document: plan,
+    policy: runPolicyOf('backup', plan, config),
+  };
   const run = contextOf({ ...base, planRevision: 0, restore: null, at: clock.now() });
   if (await swept({ ...run, slot: 'open' }, path, parts, sweep)) sweep.removed('run directory', path, unknown);
 }

@@ -8,14 +8,16 @@ import type { ActorRecord } from '../runtime/record.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { timeText } from '../runtime/step-record.ts';
 import { type ChildSpec, Supervisor } from '../runtime/supervisor.ts';
+import type { Custody } from './custody.ts';
+import type { Schedules } from './schedules/schedules.ts';
 
 export interface WorkTreeOptions {
   runtime: Runtime;
   agent: string;
-  /** Kinds of work, each with its definition. */
+  /** Kinds of runs, each with its definition. */
   definitions: MachineDefinition[];
-  /** Told of each record before any is taken over: what held a place goes on holding it. */
-  beforeAdoption: (record: ActorRecord) => void;
+  custody: Custody;
+  schedules: Schedules;
   /** Finds what is left of work that is over; begins once all is taken over. */
   sweeper: ChildSpec;
   /** Called when the supervisors gave up: the agent cannot go on. */
@@ -38,31 +40,33 @@ export class WorkTree {
   }
 
   async #build(): Promise<void> {
-    const { runtime, agent, definitions, beforeAdoption, sweeper, onEscalated } = this.#options;
+    const { runtime, definitions, custody, schedules: kept, sweeper, onEscalated } = this.#options;
     const { clock, observe, random } = runtime.host;
     const work = new Supervisor({ name: 'work', clock, observe, random, intensity: 3, periodMs: 60_000 });
     work.onEscalated(onEscalated);
     this.#work = work;
-    const backups = new Supervisor({
-      name: 'backups',
-      clock,
-      observe,
-      random,
-      intensity: 1_000,
-      periodMs: 60_000,
-      stopOrder: 'together',
-      onRestarted: (key, restarts, afterMs) => {
-        const [kind = '', id = ''] = key.split('.');
-        observe({ fact: 'actor.restarted', kind, id, restarts, afterMs, at: timeText(clock.now()) });
-      },
-    });
+    const independent = (name: string) =>
+      new Supervisor({
+        name,
+        clock,
+        observe,
+        random,
+        intensity: 1_000,
+        periodMs: 60_000,
+        stopOrder: 'together',
+        onRestarted: (key, restarts, afterMs) => {
+          const [kind = '', id = ''] = key.split('.');
+          observe({ fact: 'actor.restarted', kind, id, restarts, afterMs, at: timeText(clock.now()) });
+        },
+      });
+    const schedules = independent('schedules');
+    await work.add(schedules.asChild());
+    runtime.define(kept.definition, schedules);
+    const backups = independent('backups');
     await work.add(backups.asChild());
     for (const definition of definitions) runtime.define(definition, backups);
-    const kinds = new Set(definitions.map(({ kind }) => kind));
-    const isOurs = (record: ActorRecord) => kinds.has(record.kind) && (record.owner?.agent ?? agent) === agent;
-    for await (const { record } of runtime.host.store.list())
-      if (!record.final && isOurs(record)) beforeAdoption(record);
-    await runtime.adoptAll(isOurs);
+    await custody.open();
+    await kept.keeper.open();
     await work.add(sweeper);
   }
 
@@ -72,6 +76,8 @@ export class WorkTree {
     const work = this.#work;
     this.#work = undefined;
     this.#opened = undefined;
+    this.#options.custody.close();
+    await this.#options.schedules.keeper.close();
     const before = [...this.#options.runtime.actors].length - 1; // the agent's own actor is not drained
     const startedAt = clock.now();
     observe({

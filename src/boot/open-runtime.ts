@@ -79,7 +79,7 @@ export async function openRuntime(options: OpenRuntimeOptions): Promise<OpenRunt
     ...supervision,
   });
   for (const definition of kinds) runtime.define(definition, supervisor);
-  await runtime.adoptAll(({ owner }) => owner === null || owner.agent === name);
+  await runtime.adoptAll(({ owner, handTo }) => (owner?.agent ?? handTo ?? name) === name);
   await runtime.openMail();
   const read = async (kind: string, id: string) => (await host.store.read(kind, id))?.record;
   return {

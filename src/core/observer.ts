@@ -168,6 +168,45 @@ export interface SweepLeft extends Dated {
   why: string;
 }
 
+/** A schedule cannot run its ticks: the run of an earlier one is not over. `state` is that run's, `since` when it began. */
+export interface ScheduleBlocked extends Dated {
+  fact: 'schedule.blocked';
+  schedule: string;
+  plan: string;
+  run: string;
+  state: string;
+  since: string;
+  why: string;
+}
+
+/** A schedule that was blocked runs its ticks again. */
+export interface ScheduleUnblocked extends Dated {
+  fact: 'schedule.unblocked';
+  schedule: string;
+  plan: string;
+  run: string;
+}
+
+/** A schedule of a plan has ended: it was deleted, or no longer selects the plan. */
+export interface ScheduleRetired extends Dated {
+  fact: 'schedule.retired';
+  schedule: string;
+  plan: string;
+}
+
+/** What became of a tick. A tick that waits has a second fate later. `run` is null where none was started. */
+export interface TickFated extends Dated {
+  fact: 'tick.fated';
+  schedule: string;
+  plan: string;
+  tick: string;
+  fate: string;
+  reason: string;
+  run: string | null;
+  /** How long after the tick that was decided. */
+  lateMs: number;
+}
+
 /** An engine was started without limits of the agent's file that nothing on its host could hold it to. */
 export interface EngineUnlimited extends OfActor {
   fact: 'engine.unlimited';
@@ -285,6 +324,10 @@ export type Fact =
   | DrillEnded
   | SweepRemoved
   | SweepLeft
+  | ScheduleBlocked
+  | ScheduleUnblocked
+  | ScheduleRetired
+  | TickFated
   | NatsAway
   | NatsBack
   | JournalReplayed

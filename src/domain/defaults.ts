@@ -1,7 +1,9 @@
 /** Defaults: what plans with certain labels have in common, merged under them. Pure. */
 import { z } from 'zod';
+import { AnswerError } from '../core/answer-error.ts';
 import { wrongOf } from './invalid.ts';
 import { type Plan, type PlanDocument, planSchema } from './plan.ts';
+import type { StoredPlan, WrittenPlan } from './plan-store.ts';
 import { nameText } from './texts.ts';
 
 /** The document of `kind: Defaults`, without `kind`. What a plan is (its name, labels and engine) it says itself. */
@@ -40,6 +42,17 @@ export function effectivePlan(written: PlanDocument, all: readonly Defaults[]): 
   const checked = planSchema.safeParse(merged);
   if (checked.success) return { plan: checked.data };
   return { wrong: wrongOf(checked.error, planSchema, merged), from: matching.map(({ name }) => name) };
+}
+
+/** A plan as it is acted on. Throws `refused` where it is incomplete even with its Defaults. */
+export function withDefaults(live: WrittenPlan, all: readonly Defaults[]): StoredPlan {
+  const merged = effectivePlan(live.written, all);
+  if ('plan' in merged) return { plan: merged.plan, ...live };
+  throw new AnswerError(
+    'refused',
+    `plan ${live.written.name} is incomplete, also with the Defaults that match it: ${merged.wrong}`,
+    'put it, or its Defaults, with what is missing',
+  );
 }
 
 /** The fields of `over`, and those of `under` that it lacks; `whole` names the fields that are not merged within. */

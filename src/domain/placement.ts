@@ -31,8 +31,7 @@ export function responsibleFor(
 ): Responsibility {
   const { placement } = plan;
   if (placement && 'agent' in placement) return ofAgent(placement.agent, members, self);
-  const admitted = admittedBy(plan, members);
-  const [first] = admitted.sort((one, other) => (rank(plan.name, one) < rank(plan.name, other) ? -1 : 1));
+  const first = agentOfPlan(plan, members);
   if (first !== undefined) return { whose: first === self ? 'self' : 'other' };
   return isSpokesman(members, self) ? { whose: 'nobody', why: 'unmatched' } : { whose: 'other' };
 }
@@ -61,6 +60,23 @@ export function ofAgent(agent: string, members: readonly Candidate[], self: stri
   return { whose: 'nobody', why: named ? 'away' : 'unknown', agent };
 }
 
+/**
+ * Of the agents that live, the one that rendezvous hashing of a name gives: when an agent comes or goes, only what it had,
+ * or gets, changes hands. Undefined where none lives.
+ */
+export function heirOf(name: string, members: readonly Candidate[]): string | undefined {
+  return nearestOf(
+    name,
+    aliveOf(members).map(({ agent }) => agent),
+  );
+}
+
+/** The agent that runs of a plan belong to, alive or not; undefined where its placement names none and admits none alive. */
+export function agentOfPlan(plan: Pick<Plan, 'name' | 'placement'>, members: readonly Candidate[]): string | undefined {
+  const { placement } = plan;
+  return placement && 'agent' in placement ? placement.agent : nearestOf(plan.name, admittedBy(plan, members));
+}
+
 /** True for the one of the alive agents that answers what concerns none in particular: the one whose name is least. */
 export function isSpokesman(members: readonly Candidate[], self: string): boolean {
   const [least] = aliveOf(members)
@@ -73,7 +89,12 @@ function aliveOf(members: readonly Candidate[]): Candidate[] {
   return members.filter(member => member.alive);
 }
 
-/** Rendezvous hashing: when an agent comes or goes, only what it had, or gets, changes hands. */
-function rank(plan: string, agent: string): string {
-  return createHash('sha256').update(`${plan}\0${agent}`).digest('hex');
+function nearestOf(name: string, agents: readonly string[]): string | undefined {
+  if (agents.length < 2) return agents[0];
+  const ranked = agents.map(agent => ({ agent, rank: rank(name, agent) }));
+  return ranked.reduce((best, each) => (each.rank < best.rank ? each : best)).agent;
+}
+
+function rank(name: string, agent: string): string {
+  return createHash('sha256').update(`${name}\0${agent}`).digest('hex');
 }

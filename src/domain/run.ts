@@ -92,6 +92,8 @@ export interface RunContext {
   policy: RunPolicy;
   /** A backup reads every file, also those that have not changed since the last one. */
   rescan: boolean;
+  /** The schedule that started it; null where a person or a program did. */
+  schedule: string | null;
   /** The restore point that a restore, verify or drill works on. */
   restore: RestoreRequest | null;
   /** Why the run is where it is; null while nothing is remarkable. */

@@ -46,6 +46,20 @@ export class Correspondence {
     }
   }
 
+  /**
+   * Asks a command that every agent hears, and resolves with the first answer; rejects with `unavailable` where none comes
+   * in time.
+   */
+  async askAgents(subject: string, input: object, withinMs: number): Promise<unknown> {
+    if (!this.#link.isUp) throw new AnswerError('unavailable', `NATS is away: nobody was asked ${subject}`, '');
+    try {
+      const answer = await this.#link.connection.request(subject, JSON.stringify(input), { timeout: withinMs });
+      return parsed(answer.string());
+    } catch (cause) {
+      throw new AnswerError('unavailable', `nobody answered ${subject}`, 'the agent may be away', { cause });
+    }
+  }
+
   /** Sends an actor's outcome to whoever asked. Best effort. What was asked here needs no way through the server. */
   reply = (to: string, answer: unknown): void => {
     const asked = to.startsWith(`${this.#inbox}.`) && this.#asked.get(to.slice(this.#inbox.length + 1));

@@ -1,6 +1,5 @@
 /** Plans in their bucket, each read with the Defaults that are kept beside it. */
-import { AnswerError } from '../core/answer-error.ts';
-import { type Defaults, effectivePlan } from '../domain/defaults.ts';
+import { type Defaults, effectivePlan, withDefaults } from '../domain/defaults.ts';
 import type { PutOptions } from '../domain/document-store.ts';
 import type { Pause } from '../domain/pause.ts';
 import type { PlanDocument } from '../domain/plan.ts';
@@ -27,14 +26,7 @@ export class NatsPlanStore implements PlanStore {
 
   async get(name: string): Promise<StoredPlan | undefined> {
     const [live, defaults] = await Promise.all([this.getWritten(name), this.#allDefaults()]);
-    if (!live) return undefined;
-    const merged = effectivePlan(live.written, defaults);
-    if ('plan' in merged) return { plan: merged.plan, ...live };
-    throw new AnswerError(
-      'refused',
-      `plan ${name} is incomplete, also with the Defaults that match it: ${merged.wrong}`,
-      'put it, or its Defaults, with what is missing',
-    );
+    return live && withDefaults(live, defaults);
   }
 
   async list(): Promise<StoredPlan[]> {

@@ -10,6 +10,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FailureError } from '../core/failure.ts';
+import { Gate } from '../core/gate.ts';
 import { isId } from '../core/ids.ts';
 import { type ActorRecord, isSameWrite, keyOf, recordBytesMax } from '../runtime/record.ts';
 import type { AppendOutcome, RecordStore, StoredRecord } from '../runtime/record-store.ts';
@@ -29,10 +30,12 @@ import { patiently } from './patience.ts';
 import { readHistory } from './record-history.ts';
 import { decodeRecord, EffectiveLog } from './record-log.ts';
 import { newestEffective, walkFrom } from './record-walk.ts';
-import { readStream } from './stream-read.ts';
+import { type Reading, readStream } from './stream-read.ts';
 
 const putTimeoutMs = 1_000;
 const retryMs = 100;
+/** How many writes are under way at once: the server takes that many well within `putTimeoutMs`. */
+const appendsAtOnce = 1_024;
 
 export class NatsRecordStore implements RecordStore {
   readonly #link: Link;
@@ -40,6 +43,7 @@ export class NatsRecordStore implements RecordStore {
   readonly #stream: string;
   readonly #historyStream: string;
   readonly #replicated: boolean;
+  readonly #gate = new Gate(appendsAtOnce);
 
   constructor(link: Link, names: Names, options: { replicas?: number } = {}) {
     this.#link = link;
@@ -63,20 +67,26 @@ export class NatsRecordStore implements RecordStore {
     const { incarnation, n } = record.write;
     const once = this.#replicated ? { messageId: `${key}:${incarnation}:${n}` } : {};
     let after = record.after;
-    for (;;) {
-      signal?.throwIfAborted();
-      // Nothing is published into a lost connection: it would be kept back, and sent long after the caller gave up.
-      if (!this.#link.isUp) await this.#link.untilUp(signal);
-      try {
-        const ack = await publish(this.#link, subject, payload, { timeoutMs: putTimeoutMs, after, ...once });
-        if (!this.#replicated) return { outcome: 'effective', revision: ack.seq };
-      } catch (error) {
-        if (!isRetried(error)) throw error;
-        if (!isOvertaken(error)) await sleep(retryMs);
+    const turn = this.#gate.enter();
+    if (turn) await turn; // without a wait where there is a place: every step of every actor comes by here
+    try {
+      for (;;) {
+        signal?.throwIfAborted();
+        // Nothing is published into a lost connection: it would be kept back, and sent long after the caller gave up.
+        if (!this.#link.isUp) await this.#link.untilUp(signal);
+        try {
+          const ack = await publish(this.#link, subject, payload, { timeoutMs: putTimeoutMs, after, ...once });
+          if (!this.#replicated) return { outcome: 'effective', revision: ack.seq };
+        } catch (error) {
+          if (!isRetried(error)) throw error;
+          if (!isOvertaken(error)) await sleep(retryMs);
+        }
+        const resolved = await this.#untilAnswered(() => this.#resolve(record, subject), signal);
+        if ('outcome' in resolved) return resolved;
+        after = resolved.after;
       }
-      const resolved = await this.#untilAnswered(() => this.#resolve(record, subject), signal);
-      if ('outcome' in resolved) return resolved;
-      after = resolved.after;
+    } finally {
+      this.#gate.leave();
     }
   }
 
@@ -130,14 +140,16 @@ export class NatsRecordStore implements RecordStore {
     });
   }
 
-  async *list(kind?: string): AsyncIterable<StoredRecord> {
+  async *list(kind?: string, after = 0): AsyncIterable<StoredRecord> {
     if (kind !== undefined && !isId(kind)) return;
     const filter = subjectOf(this.#bucket, kind === undefined ? '>' : `${kind}.>`);
-    yield* await this.#collect(filter, this.#replicated ? 'all' : 'last-per-subject');
+    if (this.#replicated) {
+      for (const stored of await this.#collect(filter, 'all')) if (stored.revision > after) yield stored;
+    } else yield* await this.#collect(filter, after === 0 ? 'last-per-subject' : { seq: after + 1 });
   }
 
   /** The newest effective record of each key under a filter. */
-  #collect(filter: string, from: 'all' | 'last-per-subject'): Promise<StoredRecord[]> {
+  #collect(filter: string, from: Reading['from']): Promise<StoredRecord[]> {
     return patiently('the records', async () => {
       const found = new Map<string, StoredRecord>();
       const log = new EffectiveLog(this.#replicated);

@@ -27,6 +27,11 @@ export interface MachineDefinition {
   migrate?: (record: ActorRecord) => { state: string; context: JsonObject } | undefined;
   /** The state in which another incarnation takes a record over, whatever it was in. Default: the record's own. */
   adoptedIn?: string;
+  /**
+   * Lets an actor that ended come back: a start that meets its final record follows that one, as the next owner, and what
+   * this makes of it is laid over the input. Default: a final state is final.
+   */
+  returns?: (ended: ActorRecord) => JsonObject;
   /** Type of the fact that tells an actor that its agent stops; it carries `deadline` (ms since the epoch). Default: none is sent. */
   drainEvent?: string;
   /** Type of the fact that tells a restored actor that an agent runs it again. Default: none is sent. */

@@ -8,10 +8,11 @@ import type { MachineDefinition } from './definition.ts';
 import type { DurableLogic } from './durable.ts';
 import { DurableActor, type OnExit } from './durable-actor.ts';
 import type { Host } from './host.ts';
-import type { MailPosition, Owner } from './record.ts';
+import { isBeyond } from './mailboxes.ts';
+import { type ActorRecord, type MailPosition, type Owner, requestsMax } from './record.ts';
 import type { StoredRecord } from './record-store.ts';
 import { snapshotOf } from './snapshot-of.ts';
-import { recordOf, timeText } from './step-record.ts';
+import { recordOf, type Standing, timeText } from './step-record.ts';
 
 export interface CreateOptions {
   input: object;
@@ -26,7 +27,7 @@ const skewMs = 10_000;
 
 /**
  * Creates an actor: when this resolves its first record is durable, and nothing of it has run. `taken` says by which
- * record where the id is taken.
+ * record where the id is taken; a final record that its kind returns from is followed.
  */
 export async function createDurable(
   host: Host,
@@ -36,21 +37,66 @@ export async function createDurable(
   onExit: OnExit,
 ): Promise<{ actor: DurableActor } | { taken: StoredRecord }> {
   const at = host.clock.now();
-  const owner: Owner = { ...host.owner, epoch: 1 };
-  const rootOf = (logic: DurableLogic) => createActor(logic, { input: { ...options.input, at }, id });
-  const actor = new DurableActor(host, definition, id, owner, onExit, rootOf, {
-    place: options.mail,
-    knownUntil: '',
-  });
+  let ended: StoredRecord | undefined;
+  for (;;) {
+    const { actor, standing } = firstOf(host, definition, id, options, at, onExit, ended);
+    const written = await host.store.append(standing.record);
+    if (written.outcome === 'effective') {
+      actor.stand({ ...standing, revision: written.revision }, true);
+      return { actor };
+    }
+    const { by } = written;
+    if (!definition.returns || !by.record.final) return { taken: by };
+    ended = by;
+  }
+}
+
+/**
+ * Writes the first record of an actor that another agent is to run: it has no owner, and names who is to take it.
+ * `created` is false where the id is taken. Nothing of it runs here.
+ */
+export async function createForOther(
+  host: Host,
+  definition: MachineDefinition,
+  id: string,
+  options: CreateOptions & { handTo: string; signal?: AbortSignal | undefined },
+): Promise<{ created: boolean; stored: StoredRecord }> {
+  const { standing } = firstOf(host, definition, id, options, host.clock.now(), () => undefined);
+  const record: ActorRecord = { ...standing.record, owner: null, handTo: options.handTo };
+  const { signal } = options;
+  const written = await host.store.append(record, signal ? { signal } : {});
+  if (written.outcome === 'superseded') return { created: false, stored: written.by };
+  const { kind, from, state, event, reason, note, final } = record;
+  const told = { kind, id, from, state, event, reason, note, final, agent: options.handTo, at: record.at };
+  host.observe({ fact: 'actor.transition', ...told });
+  return { created: true, stored: { record, revision: written.revision } };
+}
+
+/** An actor that stands nowhere yet, and its first record, which follows `ended` where that is given. */
+function firstOf(
+  host: Host,
+  definition: MachineDefinition,
+  id: string,
+  options: CreateOptions,
+  at: number,
+  onExit: OnExit,
+  ended?: StoredRecord,
+): { actor: DurableActor; standing: Standing } {
+  const owner: Owner = { ...host.owner, epoch: (ended?.record.owner?.epoch ?? 0) + 1 };
+  const input = { ...options.input, ...(ended && definition.returns?.(ended.record)), at };
+  const mail = ended && isBeyond(ended.record.mail, options.mail) ? ended.record.mail : options.mail;
+  const rootOf = (logic: DurableLogic) => createActor(logic, { input, id });
+  const inbox = { place: mail, knownUntil: ended ? timeText(at + skewMs) : '' };
+  const actor = new DurableActor(host, definition, id, owner, onExit, rootOf, inbox);
   const first = actor.snapshot;
   if ((first.status as string) === 'error') throw first.error;
   const event = { type: 'actor.created', note: options.note, requestId: options.requestId };
-  const facts = { at, owner, n: host.nextWrite(), mail: options.mail, random: host.random };
+  const facts = { at, owner, n: host.nextWrite(), mail, random: host.random };
   const { record, deadlines } = recordOf(definition, id, first, event, facts);
-  const written = await host.store.append(record);
-  if (written.outcome === 'superseded') return { taken: written.by };
-  actor.stand({ record, revision: written.revision, deadlines }, true);
-  return { actor };
+  if (!ended) return { actor, standing: { record, deadlines, revision: 0 } };
+  const requests = [...ended.record.requests, ...record.requests].slice(-requestsMax);
+  const following = { ...record, from: ended.record.state, after: ended.revision, requests };
+  return { actor, standing: { record: following, deadlines, revision: 0 } };
 }
 
 /**

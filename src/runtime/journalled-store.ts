@@ -10,6 +10,7 @@
  * 4. A replay that finds another owner drops the actor's steps and tells `onOvertaken`. A step that the store can never
  *    take drops them too and is told as trouble; it holds up nobody else's.
  * 5. While neither the store nor the journal takes a step, it waits: it is not felt, and its signal ends the wait.
+ * 6. A record without an owner is of an actor that another agent is to run: it goes to the store or nowhere.
  */
 import { FailureError } from '../core/failure.ts';
 import type { JournalFile } from './journal-file.ts';
@@ -76,6 +77,7 @@ export class JournalledStore implements RecordStore {
   }
 
   async append(record: ActorRecord, { signal }: { signal?: AbortSignal } = {}): Promise<AppendOutcome> {
+    if (record.owner === null) return await this.#store.append(record, signal ? { signal } : {}); // (6)
     const key = keyOf(record);
     for (;;) {
       signal?.throwIfAborted();
@@ -95,13 +97,21 @@ export class JournalledStore implements RecordStore {
     return this.#steps.newest(keyOf({ kind, id })) === undefined && (await this.#store.isForgotten(kind, id));
   }
 
+  /** Resolves when no step of an actor waits in the journal: its newest one is effective. Rejects with the signal's reason. */
+  async untilReplayed(kind: string, id: string, signal: AbortSignal): Promise<void> {
+    while (this.#steps.has(keyOf({ kind, id }))) {
+      signal.throwIfAborted();
+      await this.#pause(signal);
+    }
+  }
+
   async read(kind: string, id: string): Promise<StoredRecord | undefined> {
     return this.#steps.newest(keyOf({ kind, id })) ?? (await this.#store.read(kind, id));
   }
 
-  async *list(kind?: string): AsyncIterable<StoredRecord> {
+  async *list(kind?: string, after?: number): AsyncIterable<StoredRecord> {
     const journalled = this.#steps.newestOfAll();
-    for await (const stored of this.#store.list(kind)) {
+    for await (const stored of this.#store.list(kind, after)) {
       const key = keyOf(stored.record);
       yield journalled.get(key) ?? stored;
       journalled.delete(key);

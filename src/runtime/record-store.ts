@@ -33,8 +33,8 @@ export interface RecordStore {
   /** The newest effective record, read where writes are decided (never a stale replica); undefined where there is none. */
   read(kind: string, id: string): Promise<StoredRecord | undefined>;
 
-  /** The newest record of each actor, of one kind or of all. */
-  list(kind?: string): AsyncIterable<StoredRecord>;
+  /** The newest record of each actor, of one kind or of all; where `after` is given, of those written after that revision. */
+  list(kind?: string, after?: number): AsyncIterable<StoredRecord>;
 
   /** An actor's records, newest first, at most `limit` (default 50), before revision `before` where it is given. Goes back past what `list` keeps. */
   history(kind: string, id: string, options?: { limit?: number; before?: number }): Promise<StoredRecord[]>;

@@ -11,7 +11,7 @@ import { isId } from '../core/ids.ts';
 import { drainActor, settle, tellIfTaken } from './actor-drain.ts';
 import type { MachineDefinition } from './definition.ts';
 import type { DurableActor, Exit } from './durable-actor.ts';
-import { adoptDurable, createDurable } from './first-records.ts';
+import { adoptDurable, createDurable, createForOther } from './first-records.ts';
 import type { Host } from './host.ts';
 import { MailPurger } from './mail-purger.ts';
 import { MailRoom } from './mail-room.ts';
@@ -83,8 +83,14 @@ export class Runtime {
     return this.#running.get(keyOf({ kind, id }));
   }
 
-  /** Takes over every record that is not final, of a kind that it knows, and that `isOurs`. Resolves with how many run. */
-  async adoptAll(isOurs: (record: ActorRecord) => boolean): Promise<number> {
+  /**
+   * Takes over every record that is not final, of a kind that it knows, and that `isOurs`. Resolves with how many run.
+   * `records` are those to look at. Default: all of them.
+   */
+  async adoptAll(
+    isOurs: (record: ActorRecord) => boolean,
+    records: AsyncIterable<StoredRecord> | Iterable<StoredRecord> = this.host.store.list(),
+  ): Promise<number> {
     let adopted = 0;
     const adoptOne = async (stored: StoredRecord) => {
       const { kind, id } = stored.record;
@@ -97,7 +103,7 @@ export class Runtime {
     };
     const underWay = new Set<Promise<void>>();
     let makeRoom: () => void = () => undefined;
-    for await (const stored of this.host.store.list()) {
+    for await (const stored of records) {
       const { record } = stored;
       if (record.final || !this.#definitions.has(record.kind) || !isOurs(record)) continue;
       const adoption = adoptOne(stored).then(() => {
@@ -131,7 +137,7 @@ export class Runtime {
    */
   async start(kind: string, id: string, options: StartOptions): Promise<{ created: boolean; record: ActorRecord }> {
     const { definition } = this.#known(kind);
-    if (!isId(id)) throw new AnswerError('invalid', `"${id}" is not an id`, 'use 1 to 64 letters, digits, _ or -');
+    refuseOddId(id);
     if (this.#draining)
       throw new AnswerError(
         'refused',
@@ -154,6 +160,20 @@ export class Runtime {
     if (!record)
       throw new AnswerError('internal', `${kind} ${id} could not be started`, 'look at the log of the agent');
     return { created: first !== undefined, record };
+  }
+
+  /**
+   * Creates an actor that the agent `handTo` is to run, by its first record, and runs nothing of it here, also where that
+   * is this agent: `adopt` takes it. `created` is false where the id is taken, by `stored`. Rejects with the signal's reason.
+   */
+  async create(
+    kind: string,
+    id: string,
+    options: StartOptions & { handTo: string; signal?: AbortSignal },
+  ): Promise<{ created: boolean; stored: StoredRecord }> {
+    const { definition } = this.#known(kind);
+    refuseOddId(id);
+    return await createForOther(this.host, definition, id, { ...options, mail: this.#mailRoom.newest });
   }
 
   /** Sends a fact to an actor that runs here; false where none does. */
@@ -296,4 +316,8 @@ export class Runtime {
     if (this.#running.get(actor.key) === actor) this.#running.delete(actor.key);
     return unstopped;
   }
+}
+
+function refuseOddId(id: string): void {
+  if (!isId(id)) throw new AnswerError('invalid', `"${id}" is not an id`, 'use 1 to 64 letters, digits, _ or -');
 }

@@ -16,6 +16,8 @@ export interface FactEntry<Name extends FactName = FactName> {
 
 const actor = { kind: 'kind of the actor', id: 'its id' } as const;
 
+const pair = { schedule: 'its name', plan: 'the plan that it runs' } as const;
+
 export const facts: { [Name in FactName]: FactEntry<Name> } = {
   'actor.transition': {
     level: 'info',
@@ -161,6 +163,35 @@ export const facts: { [Name in FactName]: FactEntry<Name> } = {
       what: 'what it is',
       where: 'a path, or a repository as plans name it',
       why: 'why it is left, and what to do',
+    },
+  },
+  'schedule.blocked': {
+    level: 'warn',
+    message: 'schedule is blocked',
+    fields: {
+      ...pair,
+      run: 'the run of an earlier tick, which is not over',
+      state: 'the state of that run',
+      since: 'when that run began',
+      why: 'what it waits for or is at, in words',
+    },
+  },
+  'schedule.unblocked': {
+    level: 'info',
+    message: 'schedule is blocked no more',
+    fields: { ...pair, run: 'the run that was in its way' },
+  },
+  'schedule.retired': { level: 'info', message: 'schedule has ended', fields: pair },
+  'tick.fated': {
+    level: 'info',
+    message: 'fate of a tick',
+    fields: {
+      ...pair,
+      tick: 'the moment that the schedule names',
+      fate: 'ran, skipped-overlap, missed, queued or cancelled',
+      reason: 'why, in words',
+      run: 'the run of it; null where none was started',
+      lateMs: 'how long after the tick that was decided',
     },
   },
   'engine.unlimited': {

@@ -327,6 +327,7 @@ describe('agents and machines', () => {
       'drill',
       'prune',
       'restore',
+      'schedule',
       'snapshot',
       'verify',
     ]);

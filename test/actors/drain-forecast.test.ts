@@ -9,7 +9,7 @@ import type { ActorRecord } from '../../src/runtime/record.ts';
 import { done, inputOf, moved, passed, started, told } from '../machines/runs.ts';
 
 const machine = runMachine('backup');
-const definition = { kind: 'backup', version: 1, machine, commands: {} } as MachineDefinition;
+const definition = { kind: 'backup', version: 1, machine, commands: {}, drainEvent: 'run.drain' } as MachineDefinition;
 const graceMs = 22_000;
 
 function recordAfter(onDrain: OnDrain, events: EventObject[]): ActorRecord {

@@ -18,6 +18,8 @@ const parts: Record<string, () => Promise<{ run: () => Promise<Row[]> }>> = {
   'durable-starts': () => import('./durable-starts.ts'),
   commands: () => import('./commands.ts'),
   adoptions: () => import('./adoptions.ts'),
+  schedules: () => import('./schedules/ten-thousand.ts'),
+  'many-schedules': () => import('./schedules/hundred-thousand.ts'),
   cancels: () => import('./runs/cancels.ts'),
   crowd: () => import('./runs/crowd.ts'),
 };

@@ -124,6 +124,10 @@ export function recordStoreContract(name: string, open: () => Promise<RecordStor
         ['a', newest],
         ['b', other],
       ]);
+      const since: string[] = [];
+      for await (const stored of store.list('drill', newest)) since.push(stored.record.id);
+      expect(since).toEqual(['b']);
+      for await (const stored of store.list('drill', other)) throw new Error(`listed ${stored.record.id}`);
       const all: string[] = [];
       for await (const stored of store.list()) all.push(stored.record.kind);
       expect(new Set(all)).toEqual(new Set(['backup', 'drill']));

@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Candidate, isSpokesman, ofAgent, responsibleFor } from '../../src/domain/placement.ts';
+import {
+  agentOfPlan,
+  type Candidate,
+  heirOf,
+  isSpokesman,
+  ofAgent,
+  responsibleFor,
+} from '../../src/domain/placement.ts';
 import type { Plan } from '../../src/domain/plan.ts';
 
 const name = fc.stringMatching(/^[a-z]{1,4}$/);
@@ -90,4 +97,30 @@ test('the spokesman says that a named agent is away, or not known, or that no la
   const unmatched = { name: 'p', placement: { labels: { site: 'x' } } };
   expect(responsibleFor(unmatched, all, 'b')).toEqual({ whose: 'nobody', why: 'unmatched' });
   expect(responsibleFor(unmatched, all, 'c')).toEqual({ whose: 'other' });
+});
+
+test('an heir is one of those that live, the same for everybody, and when one goes only what it had changes hands', () => {
+  const members = ['a', 'b', 'c'].map(agent => ({ agent, labels: {}, alive: true }));
+  const names = Array.from({ length: 300 }, (_, n) => `nightly--plan-${n}`);
+  const before = names.map(name => heirOf(name, members));
+  expect(names.map(name => heirOf(name, [...members].reverse()))).toEqual(before);
+  expect(new Set(before)).toEqual(new Set(['a', 'b', 'c']));
+  const after = names.map(name =>
+    heirOf(
+      name,
+      members.map(each => ({ ...each, alive: each.agent !== 'b' })),
+    ),
+  );
+  for (const [index, heir] of after.entries()) {
+    if (before[index] !== 'b') expect(heir).toBe(before[index]);
+    else expect(['a', 'c']).toContain(heir);
+  }
+  expect(heirOf('x', [])).toBeUndefined();
+});
+
+test('the runs of a plan belong to the agent that it names, also while that is away', () => {
+  const members = ['a', 'b'].map(agent => ({ agent, labels: { rack: agent }, alive: agent === 'a' }));
+  expect(agentOfPlan({ name: 'docs', placement: { agent: 'b' } }, members)).toBe('b');
+  expect(agentOfPlan({ name: 'docs', placement: { any: true } }, members)).toBe('a');
+  expect(agentOfPlan({ name: 'docs', placement: { labels: { rack: 'b' } } }, members)).toBeUndefined();
 });

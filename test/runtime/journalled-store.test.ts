@@ -316,3 +316,22 @@ test('a step that neither the store nor the disk takes ends with its signal, and
   expect(await walk(store, 0, ['b'])).toBe(1);
   expect(await statesOf()).toEqual(['b']);
 });
+
+test('a record without an owner is never journalled: it goes to the store or waits', async () => {
+  const { store, link, faulty } = open({ isUp: false });
+  faulty.fault = () => 'hang';
+  const waiting = new AbortController();
+  const appended = store.append(makeRecord({ owner: null, handTo: 'there' }), { signal: waiting.signal });
+  await expect(Promise.race([appended, walk(store, 0, ['pending'], 'owned').then(() => 'the other')])).resolves.toBe(
+    'the other',
+  );
+  expect(store.waiting).toBe(1);
+  waiting.abort(new Error('enough'));
+  await expect(appended).rejects.toThrow('enough');
+  faulty.fault = () => 'none';
+  link.turn(true);
+  await store.untilReplayed('backup', 'owned', AbortSignal.timeout(5_000));
+  expect(store.waiting).toBe(0);
+  expect((await truth.read('backup', 'owned'))?.record.state).toBe('pending');
+  expect(await truth.read('backup', 'one')).toBeUndefined();
+});

@@ -305,3 +305,55 @@ test('a restored actor is told that an agent runs it again, by another incarnati
   await runtime.adoptAll(({ id }) => id === 'back');
   await eventually('it opened', async () => (await stateOf(host, 'back')) === 'open');
 });
+
+const returning: MachineDefinition = { ...door(), returns: ({ context }) => ({ opened: context.opened ?? 0 }) };
+
+test('an actor of a kind that may return follows its own final record: one more epoch, its requests kept, and what it takes over', async () => {
+  const host = memoryHost();
+  const { runtime } = agent(host, returning);
+  await runtime.openMail();
+  await runtime.start('door', 'front', { input: { opened: 3 }, requestId: 'r1' });
+  await send(host, { type: 'door.remove' });
+  await eventually('it is gone', async () => (await stateOf(host)) === 'gone');
+  const ended = await host.store.read('door', 'front');
+  await eventually('it runs no more', () => runtime.find('door', 'front') === undefined);
+  const { created, record } = await runtime.start('door', 'front', { input: { opened: 0 }, requestId: 'r2' });
+  expect(created).toBe(true);
+  expect(record).toMatchObject({ state: 'closed', from: 'gone', after: ended?.revision, context: { opened: 3 } });
+  expect(record).toMatchObject({ requests: ['r1', 'r2'], owner: { epoch: 2 }, event: 'actor.created' });
+  await send(host, { type: 'door.open' });
+  await eventually('it opened', async () => (await stateOf(host)) === 'open');
+});
+
+test('of several that bring an ended actor back one does, and the others are told by which record', async () => {
+  const host = memoryHost();
+  const ended = makeRecord({ kind: 'door', id: 'front', state: 'gone', final: true, context: { opened: 7 } });
+  await host.store.append(ended);
+  const hosts = Array.from({ length: 5 }, (_, n) => memoryHost(host, `i${n}`));
+  const starts = await Promise.all(
+    hosts.map(each => agent(each, returning).runtime.start('door', 'front', { input: { opened: 0 } })),
+  );
+  expect(starts.filter(({ created }) => created)).toHaveLength(1);
+  expect(new Set(starts.map(({ record }) => record.write.incarnation)).size).toBe(1);
+  const plain = agent(memoryHost(memoryHost(), 'plain'));
+  await plain.runtime.host.store.append(ended);
+  expect(await plain.runtime.start('door', 'front', { input: {} })).toMatchObject({ created: false });
+});
+
+test('an actor that another agent is to run has no owner, runs nowhere yet, and is taken over by whom it names', async () => {
+  const host = memoryHost();
+  const { runtime } = agent(host);
+  const said = { input: {}, handTo: 'there', note: 'for there' };
+  const { created, stored } = await runtime.create('door', 'front', said);
+  expect(created).toBe(true);
+  expect(stored.record).toMatchObject({ state: 'closed', owner: null, handTo: 'there', note: 'for there' });
+  expect([...runtime.actors]).toEqual([]);
+  expect(factsOf(host, 'actor.transition')).toMatchObject([{ id: 'front', state: 'closed', agent: 'there' }]);
+  expect(await runtime.create('door', 'front', said)).toEqual({ created: false, stored });
+  const there = agent(memoryHost(host, 'second'));
+  await there.runtime.openMail();
+  expect(await there.runtime.adoptAll(({ handTo }) => handTo === 'there')).toBe(1);
+  expect(there.runtime.find('door', 'front')?.record).toMatchObject({ handTo: null, owner: { epoch: 1 } });
+  await send(host, { type: 'door.open' });
+  await eventually('it opened', async () => (await stateOf(host)) === 'open');
+});

@@ -21,6 +21,7 @@ export function door(swing: (signal: AbortSignal) => Promise<void> = () => Promi
   const machine = setup({
     types: {
       context: {} as { opened: number },
+      input: {} as { opened?: number } | undefined,
       events: {} as { type: keyof typeof doorCommands } | { type: 'deadline.passed'; name: string },
     },
     actors: { swing: effect<void>(({ signal }) => swing(signal)) },
@@ -32,7 +33,7 @@ export function door(swing: (signal: AbortSignal) => Promise<void> = () => Promi
     },
   }).createMachine({
     id: 'door',
-    context: { opened: 0 },
+    context: ({ input }) => ({ opened: input?.opened ?? 0 }),
     on: { 'door.kick': { actions: 'shatter' }, 'door.remove': { target: '.gone' } },
     initial: 'closed',
     states: {

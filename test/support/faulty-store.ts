@@ -42,8 +42,8 @@ export class FaultyStore implements RecordStore {
     return this.inner.read(kind, id);
   }
 
-  list(kind?: string): AsyncIterable<StoredRecord> {
-    return this.inner.list(kind);
+  list(kind?: string, after?: number): AsyncIterable<StoredRecord> {
+    return this.inner.list(kind, after);
   }
 
   history(kind: string, id: string, options?: { limit?: number; before?: number }): Promise<StoredRecord[]> {

@@ -34,6 +34,16 @@ export class ManualClock implements Clock {
     this.#alarms = this.#alarms.filter(each => each.alarm !== alarm);
   }
 
+  /** Sets the time, back or forth, as somebody sets a clock: what is due rings when time goes on. */
+  jump(now: number): void {
+    this.#now = now;
+  }
+
+  /** Forgets every alarm, as the end of a process does. */
+  forget(): void {
+    this.#alarms = [];
+  }
+
   get alarms(): number {
     return this.#alarms.length;
   }

@@ -141,7 +141,7 @@ export class World {
   }
 
   async record(id: string, kind = 'backup'): Promise<HistoryRecord> {
-    return (await this.#read('actor.get', { kind, id })).actor as HistoryRecord;
+    return (await this.read('actor.get', { kind, id })).actor as HistoryRecord;
   }
 
   /** Resolves with the record of a run once it is over. */
@@ -175,12 +175,12 @@ export class World {
 
   /** All records of an actor, oldest first. */
   async history(id: string, kind = 'backup'): Promise<HistoryRecord[]> {
-    return ((await this.#read('actor.history', { kind, id, limit: 1_000 })).records as HistoryRecord[]).reverse();
+    return ((await this.read('actor.history', { kind, id, limit: 1_000 })).records as HistoryRecord[]).reverse();
   }
 
   /** The ids of what the catalog lists, newest first. */
   async catalogued(): Promise<string[]> {
-    return ((await this.#read('catalog.list')).backups as { id: string }[]).map(({ id }) => id);
+    return ((await this.read('catalog.list')).backups as { id: string }[]).map(({ id }) => id);
   }
 
   /** The ids of the backups that the repository itself lists, newest first. */
@@ -225,7 +225,7 @@ export class World {
   }
 
   /** What is asked into a lost connection is never answered: it is asked again. */
-  async #read(command: string, input: object = {}): Promise<Answer> {
+  async read(command: string, input: object = {}): Promise<Answer> {
     const client = await this.client(1_000);
     return await eventually(`an answer to ${command}`, () =>
       client.request(command, input).catch((error: unknown) => {

@@ -5,11 +5,10 @@ import { AnswerError } from '../../core/answer-error.ts';
 import { commandFields } from '../../domain/commands.ts';
 import { type Defaults, defaultsSchema, effectivePlan } from '../../domain/defaults.ts';
 import { overdueOf } from '../../domain/overdue.ts';
-import { type Pause, pauseNow, untilMs, untilText } from '../../domain/pause.ts';
+import { type Pause, pauseNow, untilText } from '../../domain/pause.ts';
 import { nameText, planDocumentSchema } from '../../domain/plan.ts';
 import type { WrittenPlan } from '../../domain/plan-store.ts';
 import { command } from '../../nats/command-service.ts';
-import { timeText } from '../../runtime/step-record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { OneAtATime } from '../one-at-a-time.ts';
 import { backupsOfPlans } from '../overdue-watch.ts';
@@ -20,6 +19,7 @@ import { warningsOf } from '../plan-warnings.ts';
 import { answerPlaced } from '../responsibility.ts';
 import { listFields, pageOf } from './document-lists.ts';
 import { planOf, unknownPlan } from './lookups.ts';
+import { momentOf } from './moments.ts';
 import { recordsOf } from './records.ts';
 
 const requestId = commandFields.requestId;
@@ -75,7 +75,7 @@ export function planCommands(parts: AgentParts) {
     'plan.pause': command({
       schema: z.strictObject({ name: nameText, until: untilText.optional(), ...commandFields }),
       handle: async ({ name, until, note = null, requestId }) => {
-        const pause = { until: until === undefined ? null : momentOf(until, parts.clock.now()), note };
+        const pause = { until: until === undefined ? null : momentOf('plan.pause', until, parts.clock.now()), note };
         await setPause(parts, name, pause, requestId);
         return {};
       },
@@ -146,13 +146,6 @@ async function allDefaults({ defaults }: AgentParts): Promise<Defaults[]> {
 async function setPause(parts: AgentParts, name: string, pause: Pause | null, requestId: string | undefined) {
   const isThere = await parts.plans.pause(name, pause, { requestId });
   if (!isThere) throw await unknownPlan(parts, name);
-}
-
-/** The moment of a checked `until`, as RFC 3339. */
-function momentOf(until: string, now: number): string {
-  const atMs = untilMs(until, now) ?? now;
-  if (atMs > now) return timeText(atMs);
-  throw new AnswerError('invalid', `plan.pause: until: ${until} is over already`, 'name a moment that is to come');
 }
 
 async function hangingOn(parts: AgentParts, plan: string, keepBackups: boolean): Promise<string[]> {

@@ -106,7 +106,7 @@ async function scheduleOf(parts: AgentParts, name: string): Promise<StoredSchedu
   return stored;
 }
 
-async function unknownSchedule({ schedules }: AgentParts, name: string): Promise<AnswerError> {
+export async function unknownSchedule({ schedules }: AgentParts, name: string): Promise<AnswerError> {
   const near = nearest(
     name,
     (await schedules.list()).map(({ schedule }) => schedule.name),

@@ -22,7 +22,7 @@ import { OneAtATime } from '../one-at-a-time.ts';
 import { checkReached, checkRepository } from '../places.ts';
 import { agentsThatLive, answerPlaced } from '../responsibility.ts';
 import { type OfferedKind, offeredKinds } from '../run-definitions.ts';
-import { prunePolicyOf, runPolicyOf } from '../run-policy.ts';
+import { runPolicyOf } from '../run-policy.ts';
 import { idText, planOf, planOrBackups } from './lookups.ts';
 import { previewOf, refuseDeleting, refuseWithoutRetention } from './prune-preview.ts';
 import { recordOrPast, recordsOf } from './records.ts';
@@ -266,7 +266,7 @@ export async function startRun(
     agent: parts.config.name,
     document: plan,
     planRevision: revision,
-    policy: (kind === 'prune' ? prunePolicyOf : runPolicyOf)(plan, parts.config),
+    policy: runPolicyOf(kind, plan, parts.config),
     restore,
     rescan,
   };

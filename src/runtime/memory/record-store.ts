@@ -62,8 +62,9 @@ export class MemoryRecordStore implements RecordStore {
     return this.#logs.get(keyOf({ kind, id }))?.at(-1);
   }
 
-  async *list(kind?: string): AsyncIterable<StoredRecord> {
-    for (const stored of this.#newest()) if (kind === undefined || stored.record.kind === kind) yield stored;
+  async *list(kind?: string, after = 0): AsyncIterable<StoredRecord> {
+    for (const stored of this.#newest())
+      if (stored.revision > after && (kind === undefined || stored.record.kind === kind)) yield stored;
   }
 
   async history(kind: string, id: string, options: { limit?: number; before?: number } = {}): Promise<StoredRecord[]> {

@@ -1,0 +1,11 @@
+/** Moments that commands name. */
+import { AnswerError } from '../../core/answer-error.ts';
+import { untilMs } from '../../domain/pause.ts';
+import { timeText } from '../../runtime/step-record.ts';
+
+/** The moment of a checked `until`, as RFC 3339; `invalid` for one that is over. */
+export function momentOf(command: string, until: string, now: number): string {
+  const atMs = untilMs(until, now) ?? now;
+  if (atMs > now) return timeText(atMs);
+  throw new AnswerError('invalid', `${command}: until: ${until} is over already`, 'name a moment that is to come');
+}

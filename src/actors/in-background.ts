@@ -1,0 +1,24 @@
+/** Work in the background that is tried again later anyway. */
+import { AnswerError } from '../core/answer-error.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Observer } from '../core/observer.ts';
+import { timeText } from '../runtime/step-record.ts';
+
+/**
+ * Resolves with what `work` does, or undefined where it failed. That NATS is away others say; anything else is told as a
+ * defect of `where`.
+ */
+export async function inBackground<T>(
+  work: Promise<T>,
+  where: string,
+  { clock, observe }: { clock: Clock; observe: Observer },
+): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof AnswerError && error.code === 'unavailable') return undefined;
+    const { message, stack = null } = error instanceof Error ? error : new Error(String(error));
+    observe({ fact: 'defect', where, message, stack, at: timeText(clock.now()) });
+    return undefined;
+  }
+}
