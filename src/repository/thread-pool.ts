@@ -84,13 +84,13 @@ export class ThreadPool<Job, Result> {
 
   /**
    * Ends the threads, each after the job that it does: tell jobs to stop before. Node aborts the process where a thread is
-   * ended by force in the middle of compressing, so that is for those that do no job, and for one that hangs.
+   * ended by force in the middle of compressing, so that is for those that do no job, and for one that hangs. Nobody is
+   * left for `runOnEach` then. May be called twice.
    */
   async close(): Promise<void> {
     const isAtWork = ({ hasBegun, jobs }: Thread) => hasBegun && jobs > 0;
-    await Promise.all(
-      this.#threads.map(thread => (isAtWork(thread) ? endOf(thread.worker) : thread.worker.terminate())),
-    );
+    const threads = this.#threads.splice(0);
+    await Promise.all(threads.map(thread => (isAtWork(thread) ? endOf(thread.worker) : thread.worker.terminate())));
   }
 
   #begin(): Thread {

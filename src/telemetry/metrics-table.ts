@@ -13,6 +13,7 @@ export interface MetricEntry {
 }
 
 const kind = { kind: 'kind of the actor' } as const;
+const scheduled = { schedule: 'name of the schedule', plan: 'name of the plan' } as const;
 const plan = { plan: 'name of the plan' } as const;
 
 export const metrics = {
@@ -56,6 +57,22 @@ export const metrics = {
     type: 'gauge',
     help: 'When the newest complete backup of a plan of this agent was made, since the epoch; absent where there is none.',
     labels: plan,
+  },
+  reeve_schedule_blocked: {
+    type: 'gauge',
+    help: '1 while a run that is not over keeps a schedule of this agent from its ticks, else 0.',
+    labels: scheduled,
+  },
+  reeve_ticks_total: {
+    type: 'counter',
+    help: 'Ticks by their fate; one that waited has two.',
+    labels: { ...scheduled, fate: 'ran, queued, skipped-overlap, missed or cancelled' },
+  },
+  reeve_tick_delay_seconds: {
+    type: 'histogram',
+    help: 'From a tick to its start, of those that ran.',
+    labels: {},
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600, 14_400, 86_400],
   },
   reeve_hooks_failed_total: { type: 'counter', help: 'Hooks that failed.', labels: { when: 'before or finally' } },
   reeve_pings_failed_total: { type: 'counter', help: 'Pings that were given up.', labels: {} },

@@ -6,6 +6,7 @@
  */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Fact, FactName, FactOf, Observer } from '../core/observer.ts';
+import { fates } from '../domain/fate.ts';
 import { runKinds } from '../domain/run.ts';
 import { type MetricEntry, type MetricName, metrics } from './metrics-table.ts';
 
@@ -74,7 +75,17 @@ const taken: Taken = {
     drop('reeve_runs_slow_total', { plan });
   },
 
-  // Schedules: `schedule.blocked`, `schedule.unblocked`, `schedule.retired` and `tick.fated` are taken here.
+  'schedule.blocked': ({ schedule, plan }, { set }) => set('reeve_schedule_blocked', { schedule, plan }, 1),
+  'schedule.unblocked': ({ schedule, plan }, { set }) => set('reeve_schedule_blocked', { schedule, plan }, 0),
+  'tick.fated': ({ schedule, plan, fate, lateMs }, { begin, count, time }) => {
+    begin('reeve_schedule_blocked', { schedule, plan });
+    count('reeve_ticks_total', { schedule, plan, fate });
+    if (fate === 'ran') time('reeve_tick_delay_seconds', lateMs / 1_000);
+  },
+  'schedule.retired': ({ schedule, plan }, { drop }) => {
+    drop('reeve_schedule_blocked', { schedule, plan });
+    for (const fate of fates) drop('reeve_ticks_total', { schedule, plan, fate });
+  },
 
   'drain.started': ({ cause }, { count }) =>
     count('reeve_drains_total', { cause: drainCauses.includes(cause) ? cause : 'other' }),

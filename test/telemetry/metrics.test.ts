@@ -95,7 +95,25 @@ test('every series of a plan that is gone goes', async () => {
   expect(planLines(await linesAfter(...told))).toHaveLength(3);
   expect(planLines(await linesAfter(...told, { fact: 'plan.gone', plan: 'p', at }))).toEqual([]);
   const withPlan = Object.values<MetricEntry>(metrics).filter(({ labels }) => 'plan' in labels);
-  expect(withPlan).toHaveLength(3); // whoever adds one adds it to what goes
+  expect(withPlan).toHaveLength(5); // whoever adds one adds it to what goes: these, and two of a schedule
+});
+
+test('a schedule is blocked or not, its ticks are counted by fate, and its series go with it', async () => {
+  const of = { schedule: 's', plan: 'p', at };
+  const fated = (fate: string, lateMs: number): Fact =>
+    ({ fact: 'tick.fated', ...of, tick: at, fate, reason: 'r', run: null, lateMs }) as Fact;
+  const blocked: Fact = { fact: 'schedule.blocked', ...of, run: 'r', state: 'pending', since: at, why: 'w' };
+  const told = [fated('ran', 300), blocked, fated('queued', 9_000)];
+  const lines = await linesAfter(...told);
+  expect(planLines(lines)).toEqual([
+    'reeve_schedule_blocked{schedule="s",plan="p"} 1',
+    'reeve_ticks_total{schedule="s",plan="p",fate="ran"} 1',
+    'reeve_ticks_total{schedule="s",plan="p",fate="queued"} 1',
+  ]);
+  expect(lines).toContain('reeve_tick_delay_seconds_sum 0.3');
+  const unblocked: Fact = { fact: 'schedule.unblocked', ...of, run: 'r' };
+  expect(planLines(await linesAfter(...told, unblocked))[0]).toBe('reeve_schedule_blocked{schedule="s",plan="p"} 0');
+  expect(planLines(await linesAfter(...told, { fact: 'schedule.retired', ...of }))).toEqual([]);
 });
 
 test('a drain is counted with what it took and what did not stop; a cause in free words is no label', async () => {

@@ -47,6 +47,23 @@ describe('a backup that is told to stop', () => {
     },
   );
 
+  test('while the last of it is being stored ends as politely, and keeps what it has', async () => {
+    const directory = scratch(onTestFinished);
+    const [source, repository] = [join(directory, 'source'), join(directory, 'repository')];
+    mkdirSync(source);
+    writeFileSync(join(source, 'small'), noise(5_000, 'stop'));
+    const engine = startEngine(directory, backupJob('p-1', source, repository), {
+      failpoints: 'frame.before-write=stop@1',
+    });
+    onTestFinished(() => void engine.process.kill('SIGKILL'));
+    const { pid } = engine.process;
+    await eventually('it is stopped', () => readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') T '));
+    engine.process.kill('SIGTERM');
+    engine.process.kill('SIGCONT');
+    await endsSoon({ engine });
+    expect(await listed(repository)).toEqual([]);
+  });
+
   test('can go on later', async () => {
     const running = await runningBackup();
     running.engine.process.kill('SIGTERM');
