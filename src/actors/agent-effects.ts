@@ -14,11 +14,11 @@ export function agentEffectsOf(runtime: Runtime, tree: WorkTree, serve: () => Pr
     }),
 
     takeWork: effect<void, AgentEffectInput>(async ({ signal }) => {
-      await tree.open();
-      if (signal.aborted) return;
-      runtime.refuseStarts(false);
-      await new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }));
-      runtime.refuseStarts();
+      const opening = tree.open();
+      runtime.takeStarts(opening);
+      signal.addEventListener('abort', () => runtime.refuseStarts(), { once: true });
+      await opening;
+      if (!signal.aborted) await new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }));
     }),
 
     drainChildren: effect<DrainReport, DrainInput>(({ input: { deadline } }) => tree.drain(deadline)),

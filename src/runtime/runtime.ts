@@ -48,6 +48,7 @@ export class Runtime {
   readonly #mailRoom: MailRoom;
   readonly #purger: MailPurger;
   #draining = false;
+  #opening: Promise<void> | undefined;
 
   constructor(host: Host, options: RuntimeOptions = {}) {
     this.host = host;
@@ -138,6 +139,7 @@ export class Runtime {
   async start(kind: string, id: string, options: StartOptions): Promise<{ created: boolean; record: ActorRecord }> {
     const { definition } = this.#known(kind);
     refuseOddId(id);
+    if (this.#opening) await this.#opening;
     if (this.#draining)
       throw new AnswerError(
         'refused',
@@ -184,8 +186,18 @@ export class Runtime {
   }
 
   /** Takes nothing new from now on; actors that run go on. */
-  refuseStarts(refuse = true): void {
-    this.#draining = refuse;
+  refuseStarts(): void {
+    this.#draining = true;
+  }
+
+  /** Takes what is new again, but keeps it waiting while `opening`: whoever had a place before comes first. */
+  takeStarts(opening: Promise<void>): void {
+    this.#draining = false;
+    const opened = opening.finally(() => {
+      if (this.#opening === opened) this.#opening = undefined;
+    });
+    opened.catch(() => undefined); // whoever waits hears of it
+    this.#opening = opened;
   }
 
   /** Stops the flow of mail. What is unread stays in the mailboxes. */

@@ -60,7 +60,9 @@ test('while it drains nothing new is started, and once told it goes on', async (
   const { runtime } = agent(memoryHost());
   runtime.refuseStarts();
   await expect(runtime.start('door', 'front', { input: {} })).rejects.toMatchObject({ code: 'refused' });
-  runtime.refuseStarts(false);
+  const opening = Promise.withResolvers<void>();
+  runtime.takeStarts(opening.promise);
+  setImmediate(opening.resolve);
   expect((await runtime.start('door', 'front', { input: {} })).created).toBe(true);
 });
 
