@@ -118,6 +118,7 @@ async function begun(
 ): Promise<{ made: Pick<Busy, 'state' | 'why'> | null; fates: Decided[] }> {
   if (!start) return { made: null, fates };
   const made = await startTickRun(parts, schedule, start, signal);
+  if (made === 'forgotten') return { made: { state: 'over', why: 'it is over long since' }, fates };
   if (!('cannot' in made)) return { made: madeOf(parts, made), fates };
   const refused = refusedStart(start, made.cannot);
   return { made: null, fates: fates.map(each => (each.tick === start.tick ? refused : each)) };

@@ -26,17 +26,24 @@ export interface TickParts
 
 /** How long the agent of a run that was created for it is asked to take it. It would find it anyway. */
 const takeMs = 2_000;
+/** Records stay for a day at least: the run of a tick that is younger than this was not forgotten. */
+const forgottenAfterMs = 3_600_000;
 
-/** Creates the run of a turn, or finds it; `cannot` says in words why there can be none. */
+/**
+ * Creates the run of a turn, or finds it; `cannot` says in words why there can be none. One that ran so long ago that only
+ * its tombstone is left is `forgotten`.
+ */
 export async function startTickRun(
   parts: TickParts,
   schedule: Pick<ScheduleContext, 'schedule' | 'plan' | 'document'>,
   turn: Turn,
   signal: AbortSignal,
-): Promise<ActorRecord | { cannot: string }> {
+): Promise<ActorRecord | 'forgotten' | { cannot: string }> {
   const { task: name } = schedule.document;
   const task = taskOf(name);
   if (!task) return { cannot: `this version runs no ${name}` };
+  const isOld = parts.clock.now() - turn.tick > forgottenAfterMs;
+  if (isOld && (await parts.store.isForgotten(task.kind, turn.run))) return 'forgotten';
   const input = await inputOf(parts, schedule, turn, task);
   if (!('cannot' in input)) return await created(parts, task.kind, input, noteOf(schedule, turn), signal);
   // Asked again after a crash it may be there, whatever has changed since.

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Schedule } from '../../../src/domain/schedule.ts';
 import type { ScheduleContext } from '../../../src/domain/schedule-context.ts';
 import { FakeTime, hasFaketime } from '../../support/faketime.ts';
+import { tellMeasured } from '../../support/measured.ts';
 import { World } from '../../support/world.ts';
 import { Mortal, newWorld } from './mortal.ts';
 import { fatesOf, faultsOf, runsOf, tickOf, untilRan } from './ticks.ts';
@@ -28,7 +29,9 @@ describe.skipIf(!hasFaketime())('an agent whose clock', () => {
     await world.ask('schedule.put', { name: 'often', plan: 'docs', task: 'backup', every: '1s' });
     for (const offset of ['+1d', '+0', '-1d']) {
       time.set(offset);
-      await untilRan(world, 'backup', ['docs'], Date.now());
+      const from = Date.now();
+      await untilRan(world, 'backup', ['docs'], from);
+      tellMeasured(`a run of the next tick by a clock that was set ${offset}`, Date.now() - from);
     }
     await world.ask('schedule.delete', { name: 'often' });
     await world.reached('often--docs', ({ final }) => final, 'schedule');
