@@ -70,7 +70,7 @@ export class RecordSweeper {
     const stored = new Map((await plans.list()).map(({ plan }) => [plan.name, plan]));
     const gone = new Set(deleted.map(({ id }) => id));
     const leaving = leavingMs(
-      [...over.values()].map(({ record }) => record.context as unknown as OverRun),
+      [...over.values()].map(overRun),
       plan => stored.get(plan)?.retention,
       id => gone.has(id),
     );
@@ -119,4 +119,10 @@ export class RecordSweeper {
 
 function isRun({ record }: StoredRecord): boolean {
   return (offeredKinds as readonly string[]).includes(record.kind);
+}
+
+/** A run that somebody else gave up may not say when it ended; its last record does. */
+function overRun({ record }: StoredRecord): OverRun {
+  const run = record.context as unknown as OverRun;
+  return { ...run, endedAt: run.endedAt ?? record.at };
 }

@@ -10,7 +10,7 @@ const failedForDefault = '7d';
 /** The newest of a plan that went well stay: what the next ones take is held against them. */
 const newestKept = 10;
 
-export type OverRun = Pick<RunContext, 'id' | 'plan' | 'task' | 'ending' | 'endedAt'>;
+export type OverRun = Pick<RunContext, 'id' | 'plan' | 'task' | 'ending'> & { endedAt: string };
 
 /** When each of these runs leaves, in milliseconds since the epoch, by id; without those that stay. */
 export function leavingMs(
@@ -36,5 +36,5 @@ export function leavingMs(
 }
 
 function endedMs({ endedAt }: OverRun): number {
-  return endedAt === null ? 0 : Date.parse(endedAt);
+  return Date.parse(endedAt);
 }

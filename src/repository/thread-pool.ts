@@ -49,6 +49,7 @@ export class ThreadPool<Job, Result> {
   readonly #failed = Promise.withResolvers<never>();
   /** Each is begun with a job that no other is free for: often there is none, and one large file takes one. */
   readonly #threads: Thread[] = [];
+  #isClosed = false;
   #count = 0;
 
   /** `name` is that of the thread's file beside `from`, without its ending; `data` is what it is made with. */
@@ -84,11 +85,12 @@ export class ThreadPool<Job, Result> {
 
   /**
    * Ends the threads, each after the job that it does: tell jobs to stop before. Node aborts the process where a thread is
-   * ended by force in the middle of compressing, so that is for those that do no job, and for one that hangs. Nobody is
-   * left for `runOnEach` then. May be called twice.
+   * ended by force in the middle of compressing, so that is for those that do no job, and for one that hangs. Jobs that
+   * wait are done by nobody then, and `runOnEach` has nobody left. May be called twice.
    */
   async close(): Promise<void> {
     const isAtWork = ({ hasBegun, jobs }: Thread) => hasBegun && jobs > 0;
+    this.#isClosed = true;
     const threads = this.#threads.splice(0);
     await Promise.all(threads.map(thread => (isAtWork(thread) ? endOf(thread.worker) : thread.worker.terminate())));
   }
@@ -113,7 +115,7 @@ export class ThreadPool<Job, Result> {
 
   #dispatch(): void {
     for (;;) {
-      const thread = this.#waiting.length > 0 ? this.#free() : undefined;
+      const thread = this.#waiting.length > 0 && !this.#isClosed ? this.#free() : undefined;
       const next = thread && this.#waiting.shift();
       if (!next) return;
       this.#post(thread, next.job, next.resolve);

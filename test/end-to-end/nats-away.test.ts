@@ -162,7 +162,7 @@ describe('NATS away at the start', () => {
     const agent = world.startAgent();
     await eventually('the fifth try', () => tries >= 5, 30_000);
     expect(agent.log.filter(({ fact }) => fact === 'nats.away')).toHaveLength(1);
-    expect(agent.log[0]?.message).toContain(world.server.url);
+    expect((await agent.told('nats.away')).message).toContain(world.server.url);
     refusing.close();
     await world.server.restart();
     await agent.told('agent.started');
