@@ -9,6 +9,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { noise } from '../../engines/files/trees.ts';
 import { missingTools, user, Victoria } from '../../engines/victoriametrics/victoria.ts';
 import type { TestAgent } from '../../support/agent.ts';
+import { eventually } from '../../support/eventually.ts';
 import { tellMeasured } from '../../support/measured.ts';
 import { repetitions } from '../../support/repetitions.ts';
 import { World } from '../../support/world.ts';
@@ -68,9 +69,9 @@ async function untilAllRan(kind: string, wanted: readonly string[], since: numbe
 test('after each kill of everything every schedule makes a new backup in time; no tick is lost, none runs twice', async () => {
   await startAgents();
   const engine = (plan: string) => ({ type: 'files', path: join(world.source, plan) });
-  const retry = { attempts: 20, backoff: '50ms..200ms' };
+  const policy = { retry: { attempts: 20, backoff: '50ms..200ms' }, retention: { keepLast: 1 } };
   for (const [plan, agent] of Object.entries(plans))
-    await world.plan(plan, { engine: engine(plan), labels: { kind: 'files' }, placement: { agent }, retry });
+    await world.plan(plan, { engine: engine(plan), labels: { kind: 'files' }, placement: { agent }, ...policy });
   await world.ask('schedule.put', {
     name: 'often',
     plans: { labels: { kind: 'files' } },
@@ -79,8 +80,8 @@ test('after each kill of everything every schedule makes a new backup in time; n
   });
   if (victoria) {
     const { url, dataPath } = victoria;
-    const metrics = { engine: { type: 'victoriametrics', url, dataPath, credentials: 'vm' }, repository: 'vm', retry };
-    await world.plan('metrics', { ...metrics, placement: { agent: 'b' } });
+    const metrics = { engine: { type: 'victoriametrics', url, dataPath, credentials: 'vm' }, repository: 'vm' };
+    await world.plan('metrics', { ...metrics, placement: { agent: 'b' }, ...policy });
     await world.ask('schedule.put', { name: 'shots', plan: 'metrics', task: 'snapshot', every: '2s' });
   }
   const all = () => {
@@ -109,5 +110,15 @@ test('after each kill of everything every schedule makes a new backup in time; n
       const fates = await fatesOf(world, schedule, plan);
       expect(fates.length).toBeGreaterThan(rounds);
       expect(faultsOf(fates, runs, everyMs)).toEqual([]);
+      if (kind === 'backup') await untilOnlyTheNewest(plan, runs.at(-1)?.id);
     }
+  expect((await world.listed()).sort()).toEqual((await world.catalogued()).sort());
+  await eventually('one snapshot', async () => ((await victoria?.snapshots()) ?? ['none']).length === 1, 60_000);
 });
+
+/** Resolves once the retention has left of a plan just this backup. */
+async function untilOnlyTheNewest(plan: string, id: string | undefined): Promise<void> {
+  const left = async () =>
+    ((await world.read('catalog.list', { plan })).backups as { id: string }[]).map(each => each.id);
+  await eventually(`only ${id} of ${plan}`, async () => (await left()).join() === id, 60_000);
+}
