@@ -18,6 +18,7 @@ export function agentEffectsOf(runtime: Runtime, tree: WorkTree, serve: () => Pr
       runtime.takeStarts(opening);
       signal.addEventListener('abort', () => runtime.refuseStarts(), { once: true });
       await opening;
+      tree.catchUp();
       if (!signal.aborted) await new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }));
     }),
 

@@ -62,7 +62,7 @@ export class Custody {
     // All of them before any begins: whoever comes first must not take the place of one that has it.
     for (const { record } of own) beforeAdoption(record.context as unknown as RunContext);
     await runtime.adoptAll(() => true, own);
-    this.#timer = setInterval(() => void this.#compareNext(), everyMs).unref();
+    this.#timer = setInterval(() => void this.compare(), everyMs).unref();
   }
 
   close(): void {
@@ -89,12 +89,12 @@ export class Custody {
     this.#elsewhere.set(key, stored);
     this.#created.add(key);
     this.#options.clock.alarm(Date.parse(pending) + 1, () => {
-      if (this.#elsewhere.has(key) && this.#timer && !this.#isToCompare) void this.#compareNext();
+      if (this.#elsewhere.has(key) && this.#timer && !this.#isToCompare) void this.compare();
     });
   }
 
-  /** One at a time; never rejects. */
-  #compareNext(): Promise<void> {
+  /** Compares now, after a comparison that is under way; never rejects. */
+  compare(): Promise<void> {
     this.#isToCompare = true;
     this.#comparing = this.#comparing.then(() =>
       inBackground(this.#compare(), 'the comparison of runs', this.#options),

@@ -70,6 +70,11 @@ export class WorkTree {
     await work.add(sweeper);
   }
 
+  /** Takes over what came to this agent while it opened, and did not answer yet. */
+  catchUp(): void {
+    void this.#options.custody.compare();
+  }
+
   /** Drains all work by `deadline` (ms since the epoch) and says what did not stop. */
   async drain(deadline: number): Promise<DrainReport> {
     const { clock, observe } = this.#options.runtime.host;
