@@ -42,10 +42,16 @@ function job(run: string): JobOf<'backup'> {
 }
 
 /** One backup of the source, as a run asks for it. */
-async function backUp(id: string, key: string, signal: AbortSignal, by = runs): Promise<EngineResultOf<'backup'>> {
+async function backUp(
+  id: string,
+  key: string,
+  signal: AbortSignal,
+  by = runs,
+  bytesPerSecond = 0,
+): Promise<EngineResultOf<'backup'>> {
   const step = filesStep(
     { directory: await runs.directory(id) },
-    job(id),
+    { ...job(id), bytesPerSecond },
     (result: EngineResultOf<'backup'>) => result,
   );
   return await by.run({ id, kind: 'backup', key }, step, signal);
@@ -103,9 +109,9 @@ test('what ends without a result is a transient failure that says how', async ()
 /** What an agent that comes next has: the same directory, and nothing else. */
 const successor = () => new EngineRuns({ data: join(directory, 'data'), onProgress: (_, id) => told.push(id) });
 
-async function running(id: string, key: string) {
+async function running(id: string, key: string, bytesPerSecond = 0) {
   const leaves = new AbortController();
-  void backUp(id, key, leaves.signal).catch(() => undefined);
+  void backUp(id, key, leaves.signal, runs, bytesPerSecond).catch(() => undefined);
   for (;;) {
     const [process] = processesOf(key);
     if (process) return process;
@@ -145,10 +151,12 @@ test('what a successor stopped is gone, and so is what was left of a run that is
 });
 
 test('an agent that ends kills every engine but those that go on without it', async () => {
-  await running('h', 'h:1');
-  await running('i', 'i:1');
+  const slow = 4 * 2 ** 20;
+  await running('h', 'h:1', slow);
+  await running('i', 'i:1', slow);
   runs.letGo('h');
   await runs.killAll();
   expect(processesOf('h:1')).not.toEqual([]);
   expect(processesOf('i:1')).toEqual([]);
+  await runs.stop('h', { graceMs: 0 });
 });
