@@ -147,6 +147,7 @@ test('whatever backups, removals, prunes and stops come together, every listed b
         rmSync(directory, { recursive: true, force: true });
       }
     }),
-    { numRuns: repetitions(300, 20) },
+    // The same histories each time, others in the soak; the first that fails is shown, for to shrink one takes minutes.
+    { numRuns: repetitions(300, 20), endOnFailure: true, ...(process.env.REEVE_SOAK !== '1' && { seed: 1 }) },
   );
 });
