@@ -1,21 +1,11 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startNatsServer, type TestServer } from '../support/nats-server.ts';
-import { type FakeService, startFakeService, wireRecord } from './fake-service.ts';
+import { expect, test } from 'vitest';
+import { fakeCluster } from './fake-cluster.ts';
+import { wireRecord } from './fake-service.ts';
 import { reeve } from './run-reeve.ts';
 
-let server: TestServer;
-let service: FakeService;
+const cluster = fakeCluster();
 
-beforeAll(async () => {
-  server = await startNatsServer();
-  service = await startFakeService(server.url);
-});
-afterAll(async () => {
-  await service?.close();
-  await server?.stop();
-});
-
-const run = (words: string[]) => reeve(words, { variables: { REEVE_NATS_URL: server.url } });
+const run = (words: string[]) => reeve(words, { variables: { REEVE_NATS_URL: cluster.server.url } });
 
 test('a dry run of prune shows what stays and what goes, and why; without it the run is followed', async () => {
   const row = (id: string, reasons: string[]) => ({
@@ -26,7 +16,7 @@ test('a dry run of prune shows what stays and what goes, and why; without it the
     reasons,
   });
   const preview = { keep: [row('photos-2', ['last 1', 'daily 2026-01-01'])], remove: [row('photos-1', ['no rule'])] };
-  service.answers({
+  cluster.service.answers({
     'prune.start': ({ dryRun }) => (dryRun ? preview : { id: 'photos-p' }),
     'actor.get': () => ({
       actor: wireRecord({
@@ -53,16 +43,16 @@ test('a dry run of prune shows what stays and what goes, and why; without it the
     stdout: 'photos-p\n',
     stderr: 'prune photos-p completed: 1.0 KiB\n  removed 1 backup: photos-1\n',
   });
-  expect(service.asked).toContainEqual(['prune.start', { plan: 'photos', note: 'room' }]);
+  expect(cluster.service.asked).toContainEqual(['prune.start', { plan: 'photos', note: 'room' }]);
 });
 
 test('lock, unlock and delete name one backup', async () => {
-  service.answers({ 'backup.lock': () => ({}), 'backup.unlock': () => ({}), 'backup.delete': () => ({}) });
+  cluster.service.answers({ 'backup.lock': () => ({}), 'backup.unlock': () => ({}), 'backup.delete': () => ({}) });
   const locked = await run(['lock', 'photos-1', '--until', '90d', '--note', 'audit']);
   expect(locked).toMatchObject({ status: 0, stdout: 'backup photos-1 is locked\n' });
   expect(await run(['unlock', 'photos-1'])).toMatchObject({ status: 0, stdout: 'backup photos-1 is not locked\n' });
   expect(await run(['delete', 'photos-1'])).toMatchObject({ status: 0, stdout: 'backup photos-1 is being deleted\n' });
-  expect(service.asked).toEqual([
+  expect(cluster.service.asked).toEqual([
     ['backup.lock', { id: 'photos-1', until: '90d', note: 'audit' }],
     ['backup.unlock', { id: 'photos-1' }],
     ['backup.delete', { id: 'photos-1' }],

@@ -1,19 +1,9 @@
 /** `reeve status`: one line, the statuses of Nagios, and performance data. */
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { startNatsServer, type TestServer } from '../support/nats-server.ts';
-import { type FakeService, startFakeService } from './fake-service.ts';
+import { beforeEach, expect, test } from 'vitest';
+import { fakeCluster } from './fake-cluster.ts';
 import { reeve } from './run-reeve.ts';
 
-let server: TestServer;
-let service: FakeService;
-beforeAll(async () => {
-  server = await startNatsServer();
-  service = await startFakeService(server.url);
-});
-afterAll(async () => {
-  await service?.close();
-  await server?.stop();
-});
+const fake = fakeCluster();
 
 const time = (minute: number) => new Date(Date.UTC(2026, 0, 1, 0, minute)).toISOString();
 const row = (id: string, plan: string, state: string, minute: number, reason: string | null = null) => ({
@@ -38,7 +28,7 @@ beforeEach(() => {
     drills: [],
     restores: [],
   };
-  service.answers({
+  fake.service.answers({
     'agent.list': () => ({ agents: cluster.agents }),
     'plan.list': () => ({ plans: cluster.plans }),
     'actor.list': ({ kind }) => ({ actors: kind === 'schedule' ? cluster.blocked : cluster.actors, cursor: null }),
@@ -54,7 +44,7 @@ beforeEach(() => {
   });
 });
 
-const run = (words: string[]) => reeve(words, { variables: { REEVE_NATS_URL: server.url } });
+const run = (words: string[]) => reeve(words, { variables: { REEVE_NATS_URL: fake.server.url } });
 const status = async () => {
   const { status: exit, stdout } = await run(['status']);
   expect(stdout.split('\n').length).toBe(2);
@@ -136,7 +126,7 @@ test('is UNKNOWN where NATS is away, and where every agent is', async () => {
   const away = await reeve(['status'], { variables: { REEVE_NATS_URL: 'nats://127.0.0.1:1' } });
   expect(away).toMatchObject({ status: 3, stdout: expect.stringMatching(/^REEVE UNKNOWN - [^|]+\n$/) });
   const nobody = await reeve(['--prefix', 'nobody', '-o', 'json', 'status'], {
-    variables: { REEVE_NATS_URL: server.url },
+    variables: { REEVE_NATS_URL: fake.server.url },
   });
   expect(nobody.status).toBe(3);
   expect(JSON.parse(nobody.stdout)).toMatchObject({

@@ -46,6 +46,17 @@ interface RestorePoint {
 
 export function startCommands(parts: AgentParts): Record<string, AnyCommand> {
   const plansInTurn = new OneAtATime();
+  const startAlone = (kind: 'snapshot' | 'prune') =>
+    command({
+      schema: z.strictObject(ofPlan),
+      answeredBy: 'each',
+      handle: input =>
+        answerPlaced(
+          parts,
+          () => planOf(parts, input.plan),
+          found => plansInTurn.run(input.plan, () => startOfPlan(parts, kind, found, input)),
+        ),
+    });
   return {
     'backup.start': command({
       schema: z.strictObject({ ...ofPlan, rescan: z.boolean().optional() }),
@@ -57,26 +68,8 @@ export function startCommands(parts: AgentParts): Record<string, AnyCommand> {
           found => plansInTurn.run(input.plan, () => startOfPlan(parts, 'backup', found, input)),
         ),
     }),
-    'snapshot.start': command({
-      schema: z.strictObject(ofPlan),
-      answeredBy: 'each',
-      handle: input =>
-        answerPlaced(
-          parts,
-          () => planOf(parts, input.plan),
-          found => plansInTurn.run(input.plan, () => startOfPlan(parts, 'snapshot', found, input)),
-        ),
-    }),
-    'prune.start': command({
-      schema: z.strictObject(ofPlan),
-      answeredBy: 'each',
-      handle: input =>
-        answerPlaced(
-          parts,
-          () => planOf(parts, input.plan),
-          found => plansInTurn.run(input.plan, () => startOfPlan(parts, 'prune', found, input)),
-        ),
-    }),
+    'snapshot.start': startAlone('snapshot'),
+    'prune.start': startAlone('prune'),
     'restore.start': command({
       schema: z
         .strictObject({
