@@ -25,8 +25,11 @@ import type { Repository } from './repository.ts';
 
 /** Chunks below this share frames. */
 const smallBytes = 128 * 1024;
-/** Frames that are compressed, or wait to be written, at once: there is a thread a core, and each more costs its buffers. */
-const framesAtOnce = 1;
+/**
+ * Frames that are compressed, or wait to be written, at once: while one is, the thread reads and hashes the next, for a
+ * source of one large file has no other thread to do it. Each costs its buffers.
+ */
+const framesAtOnce = 2;
 /** Packs that are being synced at once. */
 const endingAtOnce = 2;
 /**

@@ -19,7 +19,7 @@ import type { DataSet, MakeDataSet } from './file-tree.ts';
 import { FilesEngine } from './files-engine.ts';
 import { runProcess, type Usage } from './measured-process.ts';
 import { Restic } from './restic.ts';
-import { empty, remove, settle } from './scratch.ts';
+import { empty, remove, settle, warm } from './scratch.ts';
 
 const steps = ['first backup', 'unchanged', 'changed', 'restore'] as const;
 type Step = (typeof steps)[number];
@@ -44,6 +44,7 @@ async function runRound(bench: Bench, name: string, set: DataSet, round: number,
   for (const [contender] of turns) await contender.prepare();
   for (const step of steps) {
     if (step === 'changed') await set.change(round);
+    await warm(set.path);
     for (const [contender, taken] of turns) {
       await settle(bench.scratch);
       const usage = step === 'restore' ? await restore(bench, contender, set, round) : await contender.backUp(set.path);
