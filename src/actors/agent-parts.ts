@@ -14,11 +14,11 @@ import type { Membership } from '../runtime/membership.ts';
 import type { RecordStore } from '../runtime/record-store.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Custody } from './custody.ts';
-import type { EngineRuns } from './engine-runs.ts';
-import type { Hooks } from './hooks.ts';
 import type { JournalledCatalog } from './journalled-catalog.ts';
-import type { Pings } from './pings.ts';
-import type { Turns } from './turns.ts';
+import type { EngineRuns } from './runs/engine-runs.ts';
+import type { Hooks } from './runs/hooks.ts';
+import type { Pings } from './runs/pings.ts';
+import type { Turns } from './runs/turns.ts';
 
 export interface AgentParts {
   config: AgentConfig;

@@ -25,15 +25,15 @@ import type { AgentParts } from './agent-parts.ts';
 import { type Cluster, joinCluster } from './cluster.ts';
 import { commandTable } from './command-table.ts';
 import { composeParts } from './compose-parts.ts';
-import { reportDrill } from './drill-report.ts';
 import { closingMs, drainGraceMs } from './grace.ts';
 import { OverdueWatch } from './overdue-watch.ts';
-import { RecordSweeper } from './record-sweeper.ts';
 import { speaks } from './responsibility.ts';
-import { RetentionWatch } from './retention-watch.ts';
-import { offeredKinds, runDefinitions } from './run-definitions.ts';
+import { RetentionWatch } from './retention/retention-watch.ts';
+import { reportDrill } from './runs/drill-report.ts';
+import { offeredKinds, runDefinitions } from './runs/run-definitions.ts';
 import { type Schedules, schedulesOf } from './schedules/schedules.ts';
-import { Sweeper } from './sweeper.ts';
+import { RecordSweeper } from './sweeping/record-sweeper.ts';
+import { Sweeper } from './sweeping/sweeper.ts';
 import { WorkTree } from './work-tree.ts';
 
 export interface AgentOptions {

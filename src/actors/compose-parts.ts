@@ -13,13 +13,13 @@ import type { SystemClock } from '../runtime/system-clock.ts';
 import type { AgentParts } from './agent-parts.ts';
 import type { Cluster } from './cluster.ts';
 import { Custody } from './custody.ts';
-import { EngineRuns } from './engine-runs.ts';
-import { Hooks } from './hooks.ts';
-import { Pings } from './pings.ts';
 import { candidatesOf } from './responsibility.ts';
-import { offeredKinds } from './run-definitions.ts';
+import { EngineRuns } from './runs/engine-runs.ts';
+import { Hooks } from './runs/hooks.ts';
+import { Pings } from './runs/pings.ts';
+import { offeredKinds } from './runs/run-definitions.ts';
+import { Turns } from './runs/turns.ts';
 import { ScheduleFacts } from './schedules/schedule-facts.ts';
-import { Turns } from './turns.ts';
 
 export interface Composition {
   config: AgentConfig;

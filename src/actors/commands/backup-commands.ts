@@ -14,7 +14,7 @@ import { type AnyCommand, command } from '../../nats/command-service.ts';
 import { timeText } from '../../runtime/step-record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { answerPlaced } from '../responsibility.ts';
-import { heldBy, readersOf } from '../retention-decision.ts';
+import { heldBy, readersOf } from '../retention/retention-decision.ts';
 import { idText } from './lookups.ts';
 import { refuseDeleting } from './prune-preview.ts';
 import { recordOrPast } from './records.ts';

@@ -7,7 +7,7 @@ import { type Defaults, defaultsSchema } from '../../domain/defaults.ts';
 import { nameText } from '../../domain/texts.ts';
 import { type AnyCommand, command } from '../../nats/command-service.ts';
 import type { AgentParts } from '../agent-parts.ts';
-import { refuseBroken } from '../plan-defaults.ts';
+import { refuseBroken } from '../plans/plan-defaults.ts';
 import { listFields, pageOf } from './document-lists.ts';
 
 const { requestId } = commandFields;

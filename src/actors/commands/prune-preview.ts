@@ -4,8 +4,8 @@ import type { CatalogEntry } from '../../domain/catalog.ts';
 import type { Plan } from '../../domain/plan.ts';
 import { hasRule } from '../../domain/retention.ts';
 import type { AgentParts } from '../agent-parts.ts';
-import { decideSnapshots, keptSnapshots } from '../kept-snapshots.ts';
-import { decideFor, readersOf } from '../retention-decision.ts';
+import { decideSnapshots, keptSnapshots } from '../retention/kept-snapshots.ts';
+import { decideFor, readersOf } from '../retention/retention-decision.ts';
 
 /** What a prune would keep and remove now, with the reasons: backups, then snapshots in the source, the newest first. */
 export async function previewOf(parts: Pick<AgentParts, 'catalog' | 'store' | 'clock'>, plan: Plan): Promise<object> {

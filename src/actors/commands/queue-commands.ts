@@ -6,7 +6,7 @@ import { type Queued, type QueueRecord, queueOf } from '../../domain/queue.ts';
 import { type AnyCommand, command } from '../../nats/command-service.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { unknownAgent } from '../responsibility.ts';
-import { offeredKinds } from '../run-definitions.ts';
+import { offeredKinds } from '../runs/run-definitions.ts';
 import { recordsOf } from './records.ts';
 
 export function queueCommands(parts: AgentParts): Record<string, AnyCommand> {

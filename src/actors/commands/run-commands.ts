@@ -7,7 +7,7 @@ import type { RunContext } from '../../domain/run.ts';
 import { type AnyCommand, command } from '../../nats/command-service.ts';
 import type { ActorRecord } from '../../runtime/record.ts';
 import type { AgentParts } from '../agent-parts.ts';
-import { type OfferedKind, offeredKinds } from '../run-definitions.ts';
+import { type OfferedKind, offeredKinds } from '../runs/run-definitions.ts';
 import { idText, planOrBackups } from './lookups.ts';
 import { firstPart, recordOf, recordsOf } from './records.ts';
 import { tellActor } from './tell-actor.ts';

@@ -4,7 +4,7 @@ import { hasRule } from '../../domain/retention.ts';
 import type { RestoreRequest } from '../../domain/run.ts';
 import { engineOf } from '../../engines/engines.ts';
 import type { AgentParts } from '../agent-parts.ts';
-import type { OfferedKind } from '../run-definitions.ts';
+import type { OfferedKind } from '../runs/run-definitions.ts';
 
 /** What a run of the task works on; `cannot` says why a tick starts none. */
 type Asked = { restore: RestoreRequest | null } | { cannot: string };

@@ -13,8 +13,8 @@ import type { ActorRecord } from '../../runtime/record.ts';
 import { timeText } from '../../runtime/step-record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { candidatesOf } from '../responsibility.ts';
-import type { OfferedKind } from '../run-definitions.ts';
-import { runPolicyOf } from '../run-policy.ts';
+import type { OfferedKind } from '../runs/run-definitions.ts';
+import { runPolicyOf } from '../runs/run-policy.ts';
 import { type Task, taskOf } from './tasks.ts';
 
 /** What of an agent it takes to make a run. */

@@ -1,6 +1,6 @@
 /** The snapshot of a run that was given up goes; one that was kept, and one that somebody else made, stay. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { giveUp } from '../../actors/lost-runs.ts';
+import { giveUp } from '../../actors/runs/lost-runs.ts';
 import { MetricsWorld } from './metrics-world.ts';
 import { missingTools } from './victoria.ts';
 
