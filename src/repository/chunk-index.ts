@@ -23,6 +23,7 @@ export interface ChunkPlace {
 /** What another thread makes a ChunkIndex of. */
 export interface SharedIndex {
   packs: SharedArrayBuffer;
+  packCount: number;
   frames: SharedArrayBuffer;
   chunks: SharedArrayBuffer;
   slots: SharedArrayBuffer;
@@ -31,17 +32,19 @@ export interface SharedIndex {
 const packWords = 4;
 const frameWords = 4; // pack, at, bytes of the head, of the body
 const chunkWords = 11; // 8 of the hash, frame, offset, length
+const growthBytes = 1024 * 1024;
+/** Address space that is reserved, no memory: some 48 million chunks. */
+const wordBytesMax = 2 * 1024 * 1024 * 1024;
 
-/** Words that grow by doubling. */
+/** Words that grow where they are, so that no copy of them is ever needed. */
 class Words {
-  #words = new Uint32Array(new SharedArrayBuffer(64 * 1024));
+  #words = viewOf(new SharedArrayBuffer(growthBytes, { maxByteLength: wordBytesMax }));
   length = 0;
 
   push(...words: number[]): void {
     if (this.length + words.length > this.#words.length) {
-      const larger = new Uint32Array(new SharedArrayBuffer(this.#words.byteLength * 2));
-      larger.set(this.#words);
-      this.#words = larger;
+      this.shared.grow(this.#words.byteLength + growthBytes);
+      this.#words = viewOf(this.shared);
     }
     for (const word of words) this.#words[this.length++] = word;
   }
@@ -49,6 +52,11 @@ class Words {
   get shared(): SharedArrayBuffer {
     return this.#words.buffer;
   }
+}
+
+/** Of a length of its own: V8 asks at each access how long a view is that grows with its memory. */
+function viewOf(memory: SharedArrayBuffer): Uint32Array<SharedArrayBuffer> {
+  return new Uint32Array(memory, 0, memory.byteLength / 4);
 }
 
 /**
@@ -75,8 +83,14 @@ export async function openChunkIndex(
   };
   for await (const { id, frames: placed } of listPacks(repository, tell, 'all')) add(id, placed);
   for (const id of damaged) add(id, frontFrames(repository, id));
-  const slots = slotsFor(new Uint32Array(chunks.shared), chunks.length / chunkWords);
-  return new ChunkIndex({ packs: packs.shared, frames: frames.shared, chunks: chunks.shared, slots });
+  const slots = slotsFor(viewOf(chunks.shared), chunks.length / chunkWords);
+  return new ChunkIndex({
+    packs: packs.shared,
+    packCount: packs.length / packWords,
+    frames: frames.shared,
+    chunks: chunks.shared,
+    slots,
+  });
 }
 
 export class ChunkIndex {
@@ -88,10 +102,10 @@ export class ChunkIndex {
 
   constructor(shared: SharedIndex) {
     this.shared = shared;
-    this.#packs = new Uint32Array(shared.packs);
-    this.#frames = new Uint32Array(shared.frames);
-    this.#chunks = new Uint32Array(shared.chunks);
-    this.#slots = new Uint32Array(shared.slots);
+    this.#packs = viewOf(shared.packs);
+    this.#frames = viewOf(shared.frames);
+    this.#chunks = viewOf(shared.chunks);
+    this.#slots = viewOf(shared.slots);
   }
 
   /**
@@ -113,7 +127,8 @@ export class ChunkIndex {
   /** The ids of all packs. */
   packs(): Set<string> {
     const ids = new Set<string>();
-    for (let at = 0; at < this.#packs.length; at += packWords) ids.add(hexOf(this.#packs.subarray(at, at + packWords)));
+    for (let at = 0; at < this.shared.packCount * packWords; at += packWords)
+      ids.add(hexOf(this.#packs.subarray(at, at + packWords)));
     return ids;
   }
 

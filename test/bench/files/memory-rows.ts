@@ -1,7 +1,8 @@
-/** How much memory backups of very many files take, the first one and one that finds nothing changed. */
+/** How much memory very many files take: a first backup, one that finds nothing changed, and a restore. */
 import { join } from 'node:path';
 import type { Row } from '../measure.ts';
 import { type Bench, compare, type Findings, medianOf, usageInWords } from './comparison.ts';
+import type { Contender } from './contender.ts';
 import { makeTinyFiles } from './even-trees.ts';
 import { FilesEngine } from './files-engine.ts';
 import type { Usage } from './measured-process.ts';
@@ -11,7 +12,7 @@ import { remove, settle } from './scratch.ts';
 const counts = [1_000, 100_000];
 const million = 1_000_000;
 const peakBytesMax = 300e6;
-const backups = ['first backup', 'unchanged'] as const;
+const steps = ['first backup', 'unchanged', 'restore'] as const;
 
 /** One round: memory hardly differs from run to run, and a million files take minutes. */
 export async function memoryRows(bench: Bench): Promise<Findings> {
@@ -28,20 +29,21 @@ async function rowsFor(bench: Bench, count: number): Promise<Row[]> {
   const [engine, restic] = [new FilesEngine(bench.scratch), new Restic(bench.scratch)];
   await engine.prepare();
   await restic.prepare();
-  for (const backup of backups)
+  const to = (contender: Contender) => join(bench.scratch, `restored-by-${contender.name}`);
+  for (const step of steps)
     for (const [contender, usages] of [
       [engine, own],
       [restic, anchor],
     ] as const) {
       await settle(bench.scratch);
-      const usage = await contender.backUp(tree.path);
+      const usage = step === 'restore' ? await contender.restore(to(contender)) : await contender.backUp(tree.path);
       usages.push(usage);
-      bench.say(`files, ${inWords(count)}, ${backup}: ${contender.name} ${usageInWords(usage)}`);
+      bench.say(`files, ${inWords(count)}, ${step}: ${contender.name} ${usageInWords(usage)}`);
     }
-  await remove(tree.path, engine.repository, restic.repository);
-  return backups.map((backup, number) => {
+  await remove(tree.path, engine.repository, restic.repository, to(engine), to(restic));
+  return steps.map((step, number) => {
     const [one, other] = [own.slice(number, number + 1), anchor.slice(number, number + 1)];
-    const row = compare(`files: peak memory, ${inWords(count)} files, ${backup}`, 'peak', one, {
+    const row = compare(`files: peak memory, ${inWords(count)} files, ${step}`, 'peak', one, {
       name: 'restic',
       usages: other,
     });
