@@ -26,7 +26,7 @@ import { type Cluster, joinCluster } from './cluster.ts';
 import { commandTable } from './command-table.ts';
 import { composeParts } from './compose-parts.ts';
 import { closingMs, drainGraceMs } from './grace.ts';
-import { OverdueWatch } from './overdue-watch.ts';
+import { OverdueWatch } from './overdue/overdue-watch.ts';
 import { speaks } from './responsibility.ts';
 import { RetentionWatch } from './retention/retention-watch.ts';
 import { reportDrill } from './runs/drill-report.ts';

@@ -10,7 +10,7 @@ import { nameText, planDocumentSchema } from '../../domain/plan.ts';
 import type { WrittenPlan } from '../../domain/plan-store.ts';
 import { command } from '../../nats/command-service.ts';
 import type { AgentParts } from '../agent-parts.ts';
-import { backupsOfPlans } from '../overdue-watch.ts';
+import { KnownBackups } from '../overdue/known-backups.ts';
 import { checkPlan } from '../plans/plan-check.ts';
 import { mergedOrRefused } from '../plans/plan-defaults.ts';
 import { refuseImpossible } from '../plans/plan-refusals.ts';
@@ -122,13 +122,14 @@ export function planCommands(parts: AgentParts) {
  */
 async function shown(parts: AgentParts, stored: readonly WrittenPlan[]): Promise<object[]> {
   const now = parts.clock.now();
-  const [backupsOf, defaults] = await Promise.all([backupsOfPlans(parts), allDefaults(parts)]);
+  const backups = new KnownBackups(parts);
+  const [defaults] = await Promise.all([allDefaults(parts), backups.learnAll()]);
   return stored.map(({ written, revision, paused }) => {
     const pause = pauseNow(paused, now);
     const merged = effectivePlan(written, defaults);
     if (!('plan' in merged)) return { ...written, revision, wrong: merged.wrong, ...(pause && { paused: pause }) };
     const { plan } = merged;
-    const overdue = overdueOf(plan, backupsOf(plan.name), now);
+    const overdue = overdueOf(plan, backups.of(plan.name), now);
     return {
       ...written,
       revision,

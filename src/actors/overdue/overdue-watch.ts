@@ -5,28 +5,17 @@
  *    that is overdue when its agent starts is told again. One that was deleted, or is another agent's now, is told no more.
  *    Likewise its newest complete backup, at first and when it is another; and that a plan is this agent's no more.
  * 2. One timer for all plans. It rings after a minute, or sooner, when a plan comes to its age.
- * 3. The stores are read whole only where a plan is new here or seems overdue: of a backup that ends here its own record
- *    and entry are read, after a drill the drills.
+ * 3. The stores are read whole only where a plan is new here, or seems overdue.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AnswerError } from '../core/answer-error.ts';
-import type { Fact } from '../core/observer.ts';
-import type { CatalogEntry, PlanDrilled } from '../domain/catalog.ts';
-import {
-  type BackupsOfPlan,
-  dueAtMs,
-  type EndedRun,
-  lastRuns,
-  newestComplete,
-  type Overdue,
-  overdueOf,
-} from '../domain/overdue.ts';
-import type { Plan } from '../domain/plan.ts';
-import type { ActorRecord } from '../runtime/record.ts';
-import { timeText } from '../runtime/step-record.ts';
-import type { AgentParts } from './agent-parts.ts';
-import { recordsOf } from './commands/records.ts';
-import { ownOf } from './responsibility.ts';
+import { AnswerError } from '../../core/answer-error.ts';
+import type { Fact } from '../../core/observer.ts';
+import { dueAtMs, type Overdue, overdueOf } from '../../domain/overdue.ts';
+import type { Plan } from '../../domain/plan.ts';
+import { timeText } from '../../runtime/step-record.ts';
+import type { AgentParts } from '../agent-parts.ts';
+import { ownOf } from '../responsibility.ts';
+import { KnownBackups } from './known-backups.ts';
 
 type Parts = Pick<AgentParts, 'config' | 'plans' | 'store' | 'catalog' | 'membership' | 'clock' | 'observe'>;
 
@@ -34,13 +23,11 @@ const everyMs = 60_000;
 
 export class OverdueWatch {
   readonly #parts: Parts;
+  readonly #known: KnownBackups;
   /** What was told of each plan of this agent; null where it is on time. */
   #told = new Map<string, Overdue | null>();
   /** What was told of each as its newest complete backup. */
   readonly #newest = new Map<string, string | null>();
-  #last = new Map<string, EndedRun[]>();
-  #completed = new Map<string, string>();
-  #drilled = new Map<string, string>();
   /** Backups that ended since the last look. */
   #ended: string[] = [];
   #hasDrilled = false;
@@ -52,6 +39,7 @@ export class OverdueWatch {
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#known = new KnownBackups(parts);
   }
 
   /** Looks now, and from now on. */
@@ -112,50 +100,21 @@ export class OverdueWatch {
     const ended = this.#ended.splice(0);
     const hasDrilled = this.#hasDrilled;
     this.#hasDrilled = false;
-    if (isNew || this.#isBlind) await this.#learnAll();
-    else for (const id of ended) await this.#learn(id);
-    if (hasDrilled) await this.#learnDrills();
+    if (isNew || this.#isBlind) await this.#known.learnAll();
+    else for (const id of ended) await this.#known.learn(id);
+    this.#isBlind = false;
+    if (hasDrilled) await this.#known.learnDrills();
     const told = this.#told;
     this.#told = new Map(own.map(({ name }) => [name, told.get(name) ?? null]));
-    const seemsOld = own.some(plan => dueAtMs(plan, this.#of(plan.name)) < clock.now());
-    if (seemsOld) await this.#learnCatalog();
+    const seemsOld = own.some(plan => dueAtMs(plan, this.#known.of(plan.name)) < clock.now());
+    if (seemsOld) await this.#known.learnCatalog();
     for (const plan of own) this.#tell(plan);
-    const moments = own.map(plan => dueAtMs(plan, this.#of(plan.name)));
+    const moments = own.map(plan => dueAtMs(plan, this.#known.of(plan.name)));
     return this.#isToLook() ? 0 : untilNext(moments, clock.now());
   }
 
   #isToLook(): boolean {
     return this.#ended.length > 0 || this.#hasDrilled;
-  }
-
-  #of(plan: string): BackupsOfPlan {
-    return backupsOf(plan, { completed: this.#completed, drilled: this.#drilled, last: this.#last });
-  }
-
-  async #learnAll(): Promise<void> {
-    this.#isBlind = false;
-    const records = await recordsOf(this.#parts.store, 'backup');
-    this.#last = lastRuns(records.flatMap(({ record }) => endedRun(record)));
-    await this.#learnCatalog();
-  }
-
-  async #learnCatalog(): Promise<void> {
-    this.#completed = newestComplete(await this.#parts.catalog.list());
-    await this.#learnDrills();
-  }
-
-  async #learnDrills(): Promise<void> {
-    this.#drilled = drilledOf(await this.#parts.catalog.drills());
-  }
-
-  async #learn(id: string): Promise<void> {
-    const { store, catalog } = this.#parts;
-    const stored = await store.read('backup', id);
-    const [run] = stored ? endedRun(stored.record) : [];
-    if (!run) return;
-    this.#last = lastRuns([...[...this.#last.values()].flat(), run]);
-    const entry = run.ending === 'completed' ? await catalog.get(id) : undefined;
-    if (entry) this.#completed = newestComplete([...asEntries(this.#completed), entry]);
   }
 
   #tellGone(own: readonly Plan[]): void {
@@ -169,7 +128,7 @@ export class OverdueWatch {
   }
 
   #tellNewest({ name: plan }: Plan): void {
-    const since = this.#completed.get(plan) ?? null;
+    const since = this.#known.of(plan).completedAt;
     if (this.#newest.get(plan) === since) return;
     this.#newest.set(plan, since);
     const { clock, observe } = this.#parts;
@@ -181,11 +140,11 @@ export class OverdueWatch {
     const { clock, observe } = this.#parts;
     const { name } = plan;
     const before = this.#told.get(name) ?? null;
-    const now = overdueOf(plan, this.#of(name), clock.now());
+    const now = overdueOf(plan, this.#known.of(name), clock.now());
     this.#told.set(name, now);
     const at = timeText(clock.now());
     if (now && now.why !== before?.why) observe({ fact: 'plan.overdue', plan: name, ...now, at });
-    if (before && !now) observe({ fact: 'plan.on-time', plan: name, since: this.#completed.get(name) ?? null, at });
+    if (before && !now) observe({ fact: 'plan.on-time', plan: name, since: this.#known.of(name).completedAt, at });
   }
 
   /** While NATS is away nothing can be known, and others say so. */
@@ -195,43 +154,6 @@ export class OverdueWatch {
     const { clock, observe } = this.#parts;
     observe({ fact: 'defect', where: 'the look for overdue plans', message, stack, at: timeText(clock.now()) });
   }
-}
-
-/** What any agent can say of the backups of each plan, from what is stored. */
-export async function backupsOfPlans({
-  store,
-  catalog,
-}: Pick<Parts, 'store' | 'catalog'>): Promise<(plan: string) => BackupsOfPlan> {
-  const [records, entries, drills] = await Promise.all([recordsOf(store, 'backup'), catalog.list(), catalog.drills()]);
-  const last = lastRuns(records.flatMap(({ record }) => endedRun(record)));
-  const known = { completed: newestComplete(entries), drilled: drilledOf(drills), last };
-  return plan => backupsOf(plan, known);
-}
-
-interface Known {
-  completed: ReadonlyMap<string, string>;
-  drilled: ReadonlyMap<string, string>;
-  last: ReadonlyMap<string, EndedRun[]>;
-}
-
-function backupsOf(plan: string, { completed, drilled, last }: Known): BackupsOfPlan {
-  return {
-    completedAt: completed.get(plan) ?? null,
-    drilledAt: drilled.get(plan) ?? null,
-    last: last.get(plan) ?? [],
-  };
-}
-
-function drilledOf(drills: readonly PlanDrilled[]): Map<string, string> {
-  return new Map(drills.map(({ plan, at }) => [plan, at]));
-}
-
-function endedRun({ final, context }: ActorRecord): EndedRun[] {
-  return final ? [context as unknown as EndedRun] : [];
-}
-
-function asEntries(completed: ReadonlyMap<string, string>): Pick<CatalogEntry, 'plan' | 'outcome' | 'completedAt'>[] {
-  return [...completed].map(([plan, completedAt]) => ({ plan, completedAt, outcome: 'completed' }));
 }
 
 /** Until the next of these moments, at most until the next look anyway. */
