@@ -8,7 +8,7 @@ import type { Repository } from './repository.ts';
 import { isFull } from './repository-failure.ts';
 
 export class PruneRoom {
-  /** Some of the index is gone. */
+  /** Some of the index is gone, or was not made for want of room. */
   isIndexShort = false;
   readonly #directory: string;
 

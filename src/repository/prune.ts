@@ -55,18 +55,19 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
   await removeBackups(repository, backups, signal, room);
   return atRepository(repository.path, async () => {
     const result = await new Prune(options, room).run();
-    if (room.isIndexShort) await makeIndex(options);
+    if (room.isIndexShort) await makeIndex(options, room);
     return result;
   });
 }
 
-/** Where there is still no room for it, the next backup makes it. */
-async function makeIndex({ repository, run }: PruneOptions): Promise<void> {
+/** Where there is no room for it, the end of the prune makes it, or else the next backup. */
+async function makeIndex({ repository, run }: PruneOptions, room: PruneRoom): Promise<void> {
   try {
     await openRunDirectory(repository, run);
     await indexPacks(repository, run);
   } catch (error) {
     if (!isFull(error)) throw error;
+    room.isIndexShort = true;
   } finally {
     await rm(runDirectory(repository, run), { recursive: true, force: true });
   }
@@ -134,7 +135,9 @@ class Prune {
       this.#taken.bytes += bytes;
       this.#tell(bytes, 1);
     };
-    return sweep({ repository, needed: this.#needed, own, room: this.#room, signal, onSwept });
+    const room = this.#room;
+    const makeIndexNow = () => makeIndex(this.#options, room);
+    return sweep({ repository, needed: this.#needed, own, room, makeIndex: makeIndexNow, signal, onSwept });
   }
 
   #tell(bytes: number, packs: number): void {

@@ -7,9 +7,11 @@
  *    condemned, and puts one back.
  * 3. What is put back is durable before anything goes. Where it cannot be put back, for another prune has it, all is
  *    looked at anew.
+ * 4. What the taking relies on may be a pack of a run that was killed, or is void: in no index file, and its name not
+ *    durable. Both are mended before anything goes; the index as far as there is room, or else by the end of the prune.
  */
 import { rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { failpoint } from '../core/failpoint.ts';
 import { ChunkSet } from './chunk-set.ts';
@@ -31,6 +33,8 @@ export interface SweepOptions {
   /** One that this prune made itself: there may have been no room for its record. */
   own: Generation | undefined;
   room: PruneRoom;
+  /** Puts into the index what it lacks, as far as there is room. */
+  makeIndex: () => Promise<void>;
   signal: AbortSignal;
   /** Told of each pack that goes. */
   onSwept: (bytes: number) => void;
@@ -91,7 +95,7 @@ async function putBackNeeded(options: SweepOptions, ready: readonly Condemned[])
   if (ready.length === 0) return [];
   await needed.refresh(signal);
   const damaged = await damagedPacks(repository);
-  const there = await soundChunks(options, damaged);
+  const { there, unindexed } = await soundChunks(options, damaged);
   const going: Condemned[] = [];
   const back: Condemned[] = [];
   const unreadable: Condemned[] = [];
@@ -112,25 +116,41 @@ async function putBackNeeded(options: SweepOptions, ready: readonly Condemned[])
     failpoint('prune.pack-put-back');
   }
   await syncDirectories(repository, back);
+  if (going.length > 0 && unindexed.length > 0) await secure(options, unindexed);
   return going;
 }
 
-/** What is needed and stands in packs that are neither condemned nor known to be damaged. */
+/** What is needed and stands in packs that are neither condemned nor known to be damaged; which of those no index file has. */
 async function soundChunks(
   { repository, needed, signal }: SweepOptions,
   damaged: ReadonlySet<string>,
-): Promise<ChunkSet> {
+): Promise<{ there: ChunkSet; unindexed: Pick<Condemned, 'id'>[] }> {
   const there = new ChunkSet();
-  for await (const { id, frames } of listPacks(repository)) {
-    if (!damaged.has(id)) addNeeded(frames, needed.chunks, there);
+  const unindexed: Pick<Condemned, 'id'>[] = [];
+  for await (const { id, frames, indexed } of listPacks(repository)) {
+    if (!damaged.has(id) && addNeeded(frames, needed.chunks, there) && !indexed) unindexed.push({ id });
     await setImmediate();
     signal.throwIfAborted();
   }
-  return there;
+  return { there, unindexed };
 }
 
-function addNeeded(frames: readonly PlacedFrame[], needed: ChunkSet, there: ChunkSet): void {
-  for (const { head } of frames) for (const { sha256 } of chunksOf(head)) if (needed.has(sha256)) there.add(sha256);
+/** Invariant 4. Where the index was cut for room, the end of the prune makes it anew. */
+async function secure(
+  { repository, room, makeIndex }: SweepOptions,
+  packs: readonly Pick<Condemned, 'id'>[],
+): Promise<void> {
+  await syncDirectories(repository, packs);
+  await syncDirectory(join(repository.path, 'packs'));
+  if (!room.isIndexShort) await makeIndex();
+}
+
+/** True where any of it was not there yet. */
+function addNeeded(frames: readonly PlacedFrame[], needed: ChunkSet, there: ChunkSet): boolean {
+  let isMore = false;
+  for (const { head } of frames)
+    for (const { sha256 } of chunksOf(head)) if (needed.has(sha256) && there.add(sha256)) isMore = true;
+  return isMore;
 }
 
 function holdsMore(frames: readonly PlacedFrame[], needed: ChunkSet, there: ChunkSet): boolean {
@@ -149,7 +169,7 @@ async function putBack({ repository, room }: SweepOptions, id: string, generatio
   }
 }
 
-async function syncDirectories(repository: Repository, packs: readonly Condemned[]): Promise<void> {
+async function syncDirectories(repository: Repository, packs: readonly Pick<Condemned, 'id'>[]): Promise<void> {
   for (const directory of new Set(packs.map(({ id }) => dirname(packPath(repository, id)))))
     await syncDirectory(directory);
 }

@@ -241,6 +241,26 @@ describe('beside a run that is registered', () => {
     expect(await registeredWriters(repository)).toEqual([]);
   });
 
+  test('what is taken away stands in the index elsewhere before that, though a run stored it that is void', async () => {
+    await backUp(repository, 'old', [1, 2]);
+    await backUp(repository, 'older', [3, 4]);
+    const run = await SmallRun.begin(repository, 'run');
+    expect(await run.store([1, 3])).toBe(0);
+    await remove(['old', 'older']);
+    await run.commit(); // counts on both packs, which are condemned by now
+    const later = await SmallRun.begin(repository, 'later');
+    expect(await later.store([1, 3])).toBe(2);
+    await later.void();
+    const stopping = new AbortController();
+    const onProgress = ({ files }: { files: number }) => files === 1 && stopping.abort(new Error('stopped'));
+    await expect(remove([], { signal: stopping.signal, onProgress })).rejects.toThrow('stopped');
+    expect(await readAll(repository)).toEqual(new Map([['run', new Set([1, 3])]]));
+    expect(await damages()).toEqual([]);
+    expect(await remove()).toMatchObject({ packs: 1, pending: { packs: 0 } });
+    expect(await damages()).toEqual([]);
+    expect(namesIn('tmp')).toEqual([]);
+  });
+
   test('is waited for also where the record of that was torn, and no record stays behind', async () => {
     await backUp(repository, 'old', [1, 2, 3]);
     const run = await SmallRun.begin(repository, 'run');
