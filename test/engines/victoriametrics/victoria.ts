@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { eventually } from '../../support/eventually.ts';
 
 /** Which of the tools are not on this machine; CI must have them. */
@@ -24,11 +25,16 @@ export function missingTools(): string[] {
 
 export const user = 'reader';
 const startsWithinMs = 20_000;
+const linesMax = 10_000;
+/** A panic takes some 40. */
+const lastLines = 60;
 
 export class Victoria {
   readonly port: number;
   readonly dataPath: string;
   password: string;
+  /** What the server said; the last lines where those are too many. */
+  readonly lines: string[] = [];
   #process: ChildProcess | undefined;
 
   private constructor(port: number, dataPath: string, password: string) {
@@ -56,13 +62,15 @@ export class Victoria {
       `-httpAuth.password=${this.password}`,
       '-http.maxGracefulShutdownDuration=100ms',
       '-memory.allowedBytes=64MiB',
+      '-retentionPeriod=100y',
     ];
-    const child = spawn('victoria-metrics', flags, { stdio: 'ignore' });
+    const child = spawn('victoria-metrics', flags, { stdio: ['ignore', 'ignore', 'pipe'] });
     this.#process = child;
+    this.#hear(child);
     await eventually(
       'a VictoriaMetrics that is well',
       async () => {
-        if (child.exitCode !== null) throw new Error(`victoria-metrics ended with ${child.exitCode}`);
+        if (child.exitCode !== null) throw new Error(`victoria-metrics ended with ${child.exitCode}:\n${this.said}`);
         return await fetch(`${this.url}/health`).then(
           ({ ok }) => ok,
           () => false,
@@ -70,6 +78,24 @@ export class Victoria {
       },
       startsWithinMs,
     );
+  }
+
+  /** The end of what the server said. */
+  get said(): string {
+    return this.lines.slice(-lastLines).join('\n');
+  }
+
+  /** An end that no test asked for is told at once, with the server's last words: whatever fails then fails of it. */
+  #hear(child: ChildProcess): void {
+    if (child.stderr)
+      createInterface(child.stderr).on('line', line => {
+        this.lines.push(line);
+        if (this.lines.length > linesMax) this.lines.shift();
+      });
+    child.once('close', (code, signal) => {
+      if (this.#process === child)
+        process.stderr.write(`victoria-metrics ended by itself with ${code ?? signal}:\n${this.said}\n`);
+    });
   }
 
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
@@ -80,6 +106,15 @@ export class Victoria {
     await once(child, 'exit');
   }
 
+  /** Stops the process where it is, and has it go on. */
+  freeze(): void {
+    this.#process?.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#process?.kill('SIGCONT');
+  }
+
   /** Takes so many series of ten random samples in. */
   async ingest(batch: string, series: number): Promise<void> {
     const began = Date.now() - 3_600_000;
@@ -87,6 +122,13 @@ export class Victoria {
     for (let index = 0; index < series; index += 1)
       for (let sample = 0; sample < 10; sample += 1)
         lines.push(`m{batch="${batch}",i="${index}"} ${randomBytes(6).readUIntBE(0, 6)} ${began + sample * 1_000}`);
+    await this.#ask('/api/v1/import/prometheus', { method: 'POST', body: lines.join('\n') });
+  }
+
+  /** Takes a sample in of each of so many months: to make a snapshot takes some milliseconds for each. */
+  async ingestMonths(months: number): Promise<void> {
+    const monthMs = 31 * 86_400_000;
+    const lines = Array.from({ length: months }, (_, month) => `old ${month} ${Date.now() - month * monthMs}`);
     await this.#ask('/api/v1/import/prometheus', { method: 'POST', body: lines.join('\n') });
   }
 
@@ -113,7 +155,9 @@ export class Victoria {
 
   async #ask(path: string, init: RequestInit = {}): Promise<Response> {
     const authorization = `Basic ${Buffer.from(`${user}:${this.password}`).toString('base64')}`;
-    const response = await fetch(`${this.url}${path}`, { ...init, headers: { authorization } });
+    const response = await fetch(`${this.url}${path}`, { ...init, headers: { authorization } }).catch(cause => {
+      throw new Error(`${path}: no answer; the server said:\n${this.said}`, { cause });
+    });
     if (!response.ok) throw new Error(`${path}: ${response.status}`);
     return response;
   }
