@@ -98,7 +98,10 @@ export interface Engine {
   compare?: (scope: EngineScope) => EngineStep<TransferOutput>;
   /** Proves that what a backup stored is whole; rejects with `proof-missing` or `data-corrupt`. */
   prove: (scope: EngineScope, signal: AbortSignal) => Work<void>;
-  /** Releases what `prepare` made, whatever became of the run. Resolves with what had to be left, and why. */
+  /**
+   * Releases what `prepare` made, whatever became of the run. Resolves with what had to be left, and why; rejects as
+   * `Unsettled` where the sweeper must ask again, with the run's directory as it is.
+   */
   release?: (scope: EngineScope, signal: AbortSignal) => Promise<string[]>;
   /** Removes what a backup stored that will never be committed, and what was temporary; as `release`. */
   discard: (scope: EngineScope, signal: AbortSignal) => Work<string[]>;

@@ -3,6 +3,9 @@ import { FailureError } from '../core/failure.ts';
 import type { Reason } from '../domain/reasons.ts';
 import type { StepEnd } from './engine.ts';
 
+/** What a release rejects with where it must be asked again: the run's directory stays for that, and the sweeper asks. */
+export class Unsettled extends FailureError {}
+
 export function permanent(code: Reason, message: string, hint: string, options?: { cause?: unknown }): FailureError {
   return new FailureError({ kind: 'permanent', code, message, hint }, options);
 }

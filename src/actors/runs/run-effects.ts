@@ -18,7 +18,7 @@ import type { RunContext } from '../../domain/run.ts';
 import { turnOf } from '../../domain/turn.ts';
 import { isStep, type Snapshots, type Work } from '../../engines/engine.ts';
 import { engineOf } from '../../engines/engines.ts';
-import { permanent } from '../../engines/failures.ts';
+import { permanent, Unsettled } from '../../engines/failures.ts';
 import type { StopOrder } from '../../runner/engine-process.ts';
 import { timeText } from '../../runtime/step-record.ts';
 import { runEffect as effect, patientEffect } from '../agent-disk.ts';
@@ -140,10 +140,11 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
       if (isBoundElsewhere(run, parts)) return { kept: [] };
       pings.ended(run);
       const failedHooks = await hooks.finally(run, signal).catch((error: unknown) => [failureOf(error).message]);
-      const kept = [...failedHooks, ...(await cleanedUp(input, parts, signal))];
+      const cleaned = await cleanedUp(input, parts, signal);
+      const kept = [...failedHooks, ...cleaned.kept];
       if (run.task === 'drill') kept.push(...(await scratchLeft(run, parts)));
-      if (run.pids.length === 0) await engineRuns.forget(run.id);
-      else kept.push(`the run directory of ${run.id}: its engine could not be ended`);
+      if (run.pids.length === 0 && cleaned.isSettled) await engineRuns.forget(run.id);
+      if (run.pids.length > 0) kept.push(`the run directory of ${run.id}: its engine could not be ended`);
       return { kept };
     }),
   };
@@ -195,16 +196,26 @@ function aborted(signal: AbortSignal): Promise<never> {
   });
 }
 
-/** Releases what was prepared and removes what will never be committed; resolves with what had to be left, and why. */
-export async function cleanedUp(input: RunEffectInput, parts: AgentParts, signal: AbortSignal): Promise<string[]> {
+/**
+ * Releases what was prepared and removes what will never be committed; resolves with what had to be left, and why. The
+ * run's directory is still needed where that is not settled.
+ */
+export async function cleanedUp(
+  input: RunEffectInput,
+  parts: AgentParts,
+  signal: AbortSignal,
+): Promise<{ kept: string[]; isSettled: boolean }> {
   const { run } = input;
   const engine = engineOf(run.document);
   const kept: string[] = [];
+  let isSettled = true;
   const attempt = async (what: string, work: () => Promise<string[]>) => {
     try {
       kept.push(...(await work()));
     } catch (error) {
-      kept.push(`${what}: ${failureOf(error).message}`);
+      const { message } = failureOf(error);
+      if (error instanceof Unsettled) isSettled = false;
+      kept.push(error instanceof Unsettled ? message : `${what}: ${message}`);
     }
   };
   const scope = await scopeOf(input, parts, signal);
@@ -213,7 +224,7 @@ export async function cleanedUp(input: RunEffectInput, parts: AgentParts, signal
     await attempt(`what ${run.id} had stored`, () =>
       done(engine.discard(scope, signal), 'discard', input, parts, signal),
     );
-  return kept;
+  return { kept, isSettled };
 }
 
 /** What an engine does beside its transfer, in a process of its own or at once. */

@@ -87,6 +87,7 @@ export async function swept(run: RunContext, where: string, parts: AgentParts, s
   const key = `${run.id}:sweep`;
   const kept = await settledRun({ key, run: { ...run, pids: [] } }, parts, signal)
     .then(settled => cleanedUp({ key, run: settled }, parts, signal))
+    .then(cleaned => cleaned.kept)
     .catch((error: unknown) => [leftFor(error, signal)]);
   signal.throwIfAborted();
   for (const why of kept) sweep.left('leftover of a run', where, why);

@@ -8,7 +8,10 @@
  * - With `-origin` on `fs://` parts are hard links into the backup before [T].
  * - vmrestore ends with 0 also where the file of a part is missing altogether [T]: what it restored must be counted.
  * - A clash of `-httpListenAddr` ends it with 255 [T]; port 0 takes a free one.
- * - Deleting a snapshot that is not there is answered as done [T].
+ * - Deleting a snapshot that is not there is answered as done, and so are two deletions of one at once [T].
+ * - Deleting one that is being made, which the list has by then, fails its making, or ends the server with a panic [T].
+ * - Snapshots are made one after the other: one is named when the one before it is whole, or has failed, and the number in
+ *   its name is larger [T]. Later versions do so, too, by their sources.
  */
 import type { Failure } from '../../core/failure.ts';
 import type { Reason } from '../../domain/reasons.ts';
@@ -46,7 +49,7 @@ export const paths = {
 export const snapshotsDirectory = 'snapshots';
 
 /** `20261126173817-18EBA8FABD909F1C`: when it was made, by the server's clock in UTC, and a counter. */
-export const snapshotName = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)-[0-9A-Fa-f]+$/;
+export const snapshotName = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)-([0-9A-Fa-f]+)$/;
 
 /** Written last into a backup. */
 export const completeMarker = 'backup_complete.ignore';

@@ -8,7 +8,7 @@ import { FailureError } from '../../core/failure.ts';
 import type { AgentConfig } from '../../domain/agent-config.ts';
 import type { EngineConfigOf } from '../../domain/engine-config.ts';
 import { helperTimeoutMs } from '../../runner/helper-call.ts';
-import { permanent, transient } from '../failures.ts';
+import { permanent } from '../failures.ts';
 import { paths, snapshotName } from './facts.ts';
 
 const answerBytesMax = 4 * 2 ** 20;
@@ -21,6 +21,9 @@ export interface SnapshotList {
   /** The server's time, in milliseconds. */
   at: number;
 }
+
+/** Those under way, by server and name. */
+const deletions = new Map<string, Promise<void>>();
 
 interface Asked {
   what: string;
@@ -76,8 +79,18 @@ export class SnapshotApi {
     return json.snapshot;
   }
 
-  /** Done also where there is no such snapshot. */
+  /**
+   * Done also where there is no such snapshot. Only for one whose making was answered, or is known to be over: a server
+   * dies of the deletion of one that it is making. For the same reason no two of this process delete one at once.
+   */
   async delete(name: string, signal?: AbortSignal): Promise<void> {
+    const key = `${this.url} ${name}`;
+    const deletion = deletions.get(key) ?? this.#delete(name, signal).finally(() => deletions.delete(key));
+    deletions.set(key, deletion);
+    await deletion;
+  }
+
+  async #delete(name: string, signal?: AbortSignal): Promise<void> {
     const path = `${paths.delete}?snapshot=${encodeURIComponent(name)}`;
     await this.#askJson({ what: `the deletion of snapshot ${name}`, path, signal });
   }
@@ -123,7 +136,14 @@ export class SnapshotApi {
         answer,
         "correct the file that the plan's credentials name: it is read again at each attempt",
       );
-    if (status >= 500) return transient('source-unreachable', answer, 'see the log of VictoriaMetrics');
+    // Of a proxy before it, or of a server that left half of it behind.
+    if (status >= 500)
+      return new Unanswered({
+        kind: 'transient',
+        code: 'source-unreachable',
+        message: answer,
+        hint: 'see the log of VictoriaMetrics',
+      });
     return permanent('source-unreachable', answer, 'is this the URL of a single-node VictoriaMetrics?');
   }
 

@@ -1,6 +1,6 @@
 /**
- * `snapshot.json` in a run's directory: which snapshot is the run's, synced before anything uses it. While one is asked
- * for it has what was there before instead, so that one whose name never came can be told from others'.
+ * `snapshot.json` in a run's directory: which snapshot is the run's, synced before anything uses it. Of each request whose
+ * answer has not come it has what was there before, so that a snapshot whose name never came can be told from others'.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -9,12 +9,18 @@ import { isSnapshotName } from './snapshot-api.ts';
 
 const fileName = 'snapshot.json';
 
+/** A request for a snapshot: what was there before it, and the server's time then (ms). */
+export interface Asked {
+  before: string[];
+  at: number;
+}
+
 export interface SnapshotRecord {
   url: string;
   /** The run's snapshot; null where it has none yet. */
   name: string | null;
-  /** Set while a snapshot is asked for: what was there before, and the server's time then (ms). */
-  asked: { before: string[]; at: number } | null;
+  /** The requests that were not answered, or not yet. */
+  asked: Asked[];
   /** Snapshots that may be this run's or a stranger's: nobody can tell, so they are left. */
   doubtful: string[];
 }
@@ -28,7 +34,7 @@ export async function writeSnapshotRecord(directory: RunDirectory, record: Snaps
   await directory.writeJob(record, fileName);
 }
 
-/** What the other runs of this agent say of the same server: whose names are theirs, and whether one asks right now. */
+/** What the other runs of this agent say of the same server: whose names are theirs, and whether one waits for an answer. */
 export async function othersOf(
   directory: Pick<RunDirectory, 'path'>,
   url: string,
@@ -40,7 +46,7 @@ export async function othersOf(
     const record = await readRecordIn(join(runs, run));
     if (record?.url !== url) continue;
     if (record.name !== null) found.names.add(record.name);
-    if (record.asked) found.isAsking = true;
+    if (record.asked.length > 0) found.isAsking = true;
   }
   return found;
 }
@@ -48,7 +54,8 @@ export async function othersOf(
 async function readRecordIn(directory: string): Promise<SnapshotRecord | undefined> {
   try {
     const record = JSON.parse(await readFile(join(directory, fileName), 'utf8')) as SnapshotRecord;
-    return record.name === null || isSnapshotName(record.name) ? record : undefined;
+    const isSound = Array.isArray(record.asked) && (record.name === null || isSnapshotName(record.name));
+    return isSound ? record : undefined;
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;

@@ -83,7 +83,7 @@ describe.skipIf(missingTools().length > 0)('snapshots that a server keeps', () =
 
   test('another run whose request was lost at that moment does not take a kept one for its own', async () => {
     const lost = await scopeOf('b', { task: 'backup' });
-    const asked = { before: await victoria.snapshots(), at: Date.now() };
+    const asked = [{ before: await victoria.snapshots(), at: Date.now() }];
     await writeSnapshotRecord(lost.directory, { url: engine.url, name: null, asked, doubtful: [] });
     const { scope, name } = await held('a', 'manifest');
     await release(scope);
@@ -94,11 +94,45 @@ describe.skipIf(missingTools().length > 0)('snapshots that a server keeps', () =
 
   test('without that word it would have: what the other run does is delete', async () => {
     const lost = await scopeOf('b', { task: 'backup' });
-    const asked = { before: [], at: Date.now() };
+    const asked = [{ before: [], at: Date.now() }];
     await writeSnapshotRecord(lost.directory, { url: engine.url, name: null, asked, doubtful: [] });
     await victoria.createSnapshot();
     expect(await release(lost)).toEqual([]);
     expect(await victoria.snapshots()).toEqual([]);
+  });
+
+  test('one that was made later than the run’s own may be in the making: it is left, and told', async () => {
+    const { scope, name } = await held('a', 'none');
+    const asked = [{ before: [name], at: Date.now() }];
+    await writeSnapshotRecord(scope.directory, { url: engine.url, name, asked, doubtful: [] });
+    const later = await victoria.createSnapshot();
+    expect(await release(scope)).toEqual([
+      expect.stringContaining(`snapshot ${later} of ${engine.url}: it may be of a`),
+    ]);
+    expect(await victoria.snapshots()).toEqual([later]);
+  });
+
+  test('more than were asked for by then cannot all be the run’s: none of them is deleted', async () => {
+    const scope = await scopeOf('b', { task: 'backup' });
+    const first = { before: await victoria.snapshots(), at: Date.now() };
+    const there = [await victoria.createSnapshot(), await victoria.createSnapshot()];
+    const asked = [first, { before: there, at: Date.now() }];
+    await writeSnapshotRecord(scope.directory, { url: engine.url, name: null, asked, doubtful: [] });
+    expect(await release(scope)).toEqual(
+      there.map(name => expect.stringContaining(`snapshot ${name} of ${engine.url}`)),
+    );
+    expect(await victoria.snapshots()).toEqual(there);
+  });
+
+  test('a server that answers no request for a snapshot is asked five times by a run', async () => {
+    const scope = await scopeOf('a', { task: 'backup' });
+    const asked = Array.from({ length: 5 }, () => ({ before: [], at: Date.now() }));
+    await writeSnapshotRecord(scope.directory, { url: engine.url, name: null, asked, doubtful: [] });
+    const refused = { failure: { kind: 'permanent', message: expect.stringContaining('none was answered') } };
+    await expect(holdSnapshot(scope, engine, signal)).rejects.toMatchObject(refused);
+    await victoria.createSnapshot();
+    await expect(release(scope)).rejects.toMatchObject(refused);
+    expect(await victoria.snapshots()).toHaveLength(1);
   });
 
   test('what is kept can be copied into an empty data path, and served from there', async () => {

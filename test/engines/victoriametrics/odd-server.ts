@@ -4,10 +4,11 @@ import { createServer, request, type Server, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 
 /**
- * `silent` answers nothing; `forgetful` passes a request for a snapshot on, and keeps the answer; `late` passes such a
- * request on when it is told to (`passOn`), and then the answer too.
+ * `away` ends each connection; `silent` answers nothing; `forgetful` passes the next request for a snapshot on, keeps the answer, and is open from then
+ * on; `impatient` does the same, and answers 504; `late` passes such a request on when it is told to (`passOn`), and then
+ * the answer too.
  */
-export type Manner = 'open' | 'silent' | 'forgetful' | 'late';
+export type Manner = 'open' | 'away' | 'silent' | 'forgetful' | 'impatient' | 'late';
 
 export class OddServer {
   manner: Manner = 'open';
@@ -26,13 +27,17 @@ export class OddServer {
     const server = createServer();
     const odd = new OddServer(server);
     server.on('request', (asked, answer: ServerResponse) => {
+      if (odd.manner === 'away') return void asked.socket.destroy();
       if (odd.manner === 'silent') return;
       if (asked.url?.startsWith('/snapshot/delete')) odd.deletions += 1;
       const isForSnapshot = asked.url?.startsWith('/snapshot/create');
-      const keeps = odd.manner === 'forgetful' && isForSnapshot;
+      const isImpatient = odd.manner === 'impatient' && isForSnapshot;
+      const keeps = isImpatient || (odd.manner === 'forgetful' && isForSnapshot);
+      if (keeps) odd.manner = 'open';
       const { url: path, method, headers } = asked;
       const passed = request({ host: '127.0.0.1', port, path, method, headers }, answered => {
-        if (keeps) return void answered.resume().once('end', () => void odd.onKept());
+        const kept = () => odd.onKept().then(() => isImpatient && answer.writeHead(504).end());
+        if (keeps) return void answered.resume().once('end', () => void kept());
         answer.writeHead(answered.statusCode ?? 500, answered.headers);
         answered.pipe(answer);
       });

@@ -74,6 +74,20 @@ describe.skipIf(missingTools().length > 0)('a VictoriaMetrics that does not do a
     await metrics.victoria.deleteSnapshot(strangers);
   });
 
+  test('and so is one of which a proxy said that it took too long', async () => {
+    odd.manner = 'impatient';
+    let made: string[] = [];
+    odd.onKept = async () => {
+      made = await metrics.victoria.snapshots();
+    };
+    expect(await metrics.world.backUp('odd')).toMatchObject({
+      state: 'failed',
+      context: { reason: 'source-unreachable', kept: [], failure: { kind: 'transient' } },
+    });
+    expect(made).toHaveLength(1);
+    expect(await metrics.left()).toEqual(nothing);
+  });
+
   test('where it could be a stranger’s nothing is deleted, and the run says so', async () => {
     odd.manner = 'forgetful';
     odd.onKept = async () => void (await metrics.victoria.createSnapshot());

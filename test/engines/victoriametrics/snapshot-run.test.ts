@@ -162,6 +162,25 @@ describe.skipIf(missingTools().length > 0)('a snapshot run of VictoriaMetrics', 
     expect(await metrics.left()).toEqual(nothing);
   });
 
+  test('one that cannot be deleted, for the server is away, is deleted by the sweeper once that is back', async () => {
+    odd.manner = 'forgetful';
+    const made = new Promise<void>(resolve => {
+      odd.onKept = async () => resolve();
+    });
+    const id = await start('odd');
+    await made;
+    odd.manner = 'away';
+    await cancel(id);
+    const kept = [expect.stringContaining(`a snapshot, if it was made, of ${odd.url}`)];
+    expect(await ending(id)).toMatchObject({ state: 'cancelled', context: { kept } });
+    expect(await metrics.left()).toMatchObject({ snapshots: [expect.any(String)], directories: [id] });
+    odd.manner = 'open';
+    await agent.kill();
+    agent = await metrics.runAgent();
+    await agent.told('sweep.removed');
+    expect(await metrics.left()).toEqual(nothing);
+  });
+
   test('a server that never answers ends it at its deadline, and leaves none', async () => {
     odd.manner = 'forgetful';
     expect(await ending(await start('hasty'))).toMatchObject({
