@@ -8,7 +8,7 @@ import type { Job } from './job.ts';
  * restore is in a hurry.
  */
 export function engineVariables(task: Job['task']): Record<string, string> {
-  return task === 'backup' ? { MALLOC_TRIM_THRESHOLD_: '65536', MALLOC_ARENA_MAX: '2' } : {};
+  return task === 'backup' ? { MALLOC_TRIM_THRESHOLD_: '65536', MALLOC_ARENA_MAX: '1' } : {};
 }
 
 /**
