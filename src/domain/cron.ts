@@ -34,10 +34,17 @@ export function isTimeZone(zone: string): boolean {
 
 interface Pattern {
   cron: Cron;
-  /** The last answer: `next` is the first after `after`, so also after any moment between them. */
+  /** The last two: a schedule asks for the tick that is due and for the one behind it, in turn. */
+  answers: [Answer, Answer];
+}
+
+/** `next` is the first after `after`, so also after any moment between them. */
+interface Answer {
   after: number;
   next: number | null;
 }
+
+const noAnswer: Answer = { after: Number.POSITIVE_INFINITY, next: null };
 
 /** How many patterns are kept parsed: one takes croner 80 kB. */
 const patternsMax = 256;
@@ -46,10 +53,19 @@ const patterns = new Map<string, Pattern>();
 /** The first time after `afterMs` at which the pattern comes, in milliseconds since the epoch; null where none does. */
 export function nextOfCron(text: string, zone: string, afterMs: number): number | null {
   const pattern = patternOf(text, zone);
-  if (afterMs >= pattern.after && (pattern.next === null || afterMs < pattern.next)) return pattern.next;
-  pattern.after = afterMs;
-  pattern.next = pattern.cron.nextRun(new Date(afterMs))?.getTime() ?? null;
-  return pattern.next;
+  const [last, before] = pattern.answers;
+  if (isFor(last, afterMs)) return last.next;
+  if (isFor(before, afterMs)) {
+    pattern.answers = [before, last];
+    return before.next;
+  }
+  const next = pattern.cron.nextRun(new Date(afterMs))?.getTime() ?? null;
+  pattern.answers = [{ after: afterMs, next }, last];
+  return next;
+}
+
+function isFor({ after, next }: Answer, afterMs: number): boolean {
+  return afterMs >= after && (next === null || afterMs < next);
 }
 
 /** Whether the local time of that second is one that the pattern names. */
@@ -62,7 +78,7 @@ function patternOf(text: string, zone: string): Pattern {
   const known = patterns.get(key);
   if (known) return known;
   if (patterns.size >= patternsMax) patterns.delete(patterns.keys().next().value as string);
-  const made = { cron: cronOf(text, zone), after: Number.POSITIVE_INFINITY, next: null };
+  const made: Pattern = { cron: cronOf(text, zone), answers: [noAnswer, noAnswer] };
   patterns.set(key, made);
   return made;
 }

@@ -19,8 +19,9 @@ export function ticksBetween(
   toMs: number,
   max: number,
 ): { ticks: number[]; more: boolean } {
-  const next = nextOf(schedule, plan);
   const ticks: number[] = [];
+  if (toMs <= fromMs) return { ticks, more: false };
+  const next = nextOf(schedule, plan);
   for (let tick = next(fromMs); tick !== null && tick <= toMs; tick = next(tick)) {
     if (ticks.length === max) return { ticks, more: true };
     ticks.push(tick);
