@@ -4,7 +4,8 @@
  * 1. The timer never sleeps longer than a minute, so a wait of a year needs no more than 31 bits of milliseconds, and a
  *    suspended machine or a stepped clock is noticed within that minute.
  * 2. An alarm rings at or after its time by the wall clock, in the order of times; one that is set while others ring
- *    waits for a later turn, so that an alarm that sets itself anew starves nobody.
+ *    waits for a later turn, so that an alarm that sets itself anew starves nobody. Those of one moment ring some
+ *    milliseconds long; the others of them after whatever else waits for its turn.
  * 3. A jump (the wall clock against the monotonic one) of more than `jumpMinMs` is told to `onJump`.
  */
 import { type Alarm, CallAlarm, type Clock } from '../core/clock.ts';
@@ -21,6 +22,9 @@ export interface SystemClockOptions {
 
 /** Longest single sleep of the timer. */
 export const sleepMaxMs = 60_000;
+
+/** How long alarms ring in one turn of the event loop. */
+const ringMsMax = 4;
 
 /** Smallest difference between the two clocks that counts as a jump. */
 export const jumpMinMs = 5_000;
@@ -72,6 +76,7 @@ export class SystemClock implements Clock {
     this.#noticeJump();
     const now = this.#wall();
     const { newest } = this.#heap;
+    const until = this.#monotonic() + ringMsMax;
     this.#armedFor = Number.NEGATIVE_INFINITY; // what rings may set alarms: they must not arm the timer one by one
     try {
       while (this.#heap.topAt <= now && this.#heap.topOrder <= newest) {
@@ -79,6 +84,7 @@ export class SystemClock implements Clock {
         if (!top) break;
         this.#heap.remove(top);
         top.ring();
+        if (this.#monotonic() > until) break;
       }
     } finally {
       this.#arm(); // also where one of them threw

@@ -183,6 +183,26 @@ test('one that throws does not keep the others from ringing', () => {
   expect(rung).toEqual(['other']);
 });
 
+test('alarms of one moment that take long let other things have their turn, and all ring once, in order', async () => {
+  vi.useRealTimers();
+  const clock = new SystemClock();
+  const rung: number[] = [];
+  const at = Date.now() + 20;
+  const meanwhile: number[] = [];
+  await new Promise<void>(resolve => {
+    for (let n = 0; n < 100; n += 1)
+      clock.alarm(at, () => {
+        for (const began = performance.now(); performance.now() < began + 0.5; ) rung.length += 0;
+        rung.push(n);
+        if (n === 0) setImmediate(() => meanwhile.push(rung.length));
+        if (n === 99) resolve();
+      });
+  });
+  expect(rung).toEqual(Array.from({ length: 100 }, (_, n) => n));
+  expect(meanwhile[0]).toBeLessThan(50);
+  clock.close();
+});
+
 test('a closed clock rings nothing', () => {
   const { clock, pass } = manual();
   const rung: string[] = [];
