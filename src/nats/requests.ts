@@ -4,7 +4,9 @@
  *
  * 1. A request ends once: with its answer, with TimeoutError, with a RequestError that `isNoResponders`, or with
  *    ClosedConnectionError when the link is closed.
- * 2. A connection that is lost ends none by itself: its answer may come, or its time passes.
+ * 2. What is asked in one turn goes out together, in order, some at a time: the client library would hand the system nearly
+ *    every message by itself, and a server that hears of all at the turn's end only stands idle until then.
+ * 3. A connection that is lost ends none by itself: its answer may come, or its time passes.
  */
 import {
   ClosedConnectionError,
@@ -33,6 +35,14 @@ export function request(link: Link, subject: string, body: string | Uint8Array, 
   return requests.send(subject, body, options);
 }
 
+const togetherMax = 32;
+
+interface Unsent extends Pick<RequestOptions, 'headers'> {
+  token: string;
+  subject: string;
+  body: string | Uint8Array;
+}
+
 interface Waiting {
   subject: string;
   resolve: (answer: Msg) => void;
@@ -47,6 +57,7 @@ class Requests {
   readonly #link: Link;
   readonly #inbox = `${createInbox()}.`;
   readonly #waiting = new Map<string, Waiting>();
+  #unsent: Unsent[] = [];
   #count = 0;
   /** One for all that wait, set for the nearest of them; it may ring for nothing. */
   #timer: NodeJS.Timeout | undefined;
@@ -68,14 +79,24 @@ class Requests {
       const dueAt = performance.now() + timeoutMs;
       this.#waiting.set(token, { subject, resolve, reject, dueAt });
       if (dueAt < this.#ringsAt) this.#ringAt(dueAt);
+      // After all that was promised in this turn: answers that came together lead to requests that go together.
+      if (this.#unsent.length === 0) process.nextTick(() => this.#publish());
+      this.#unsent.push({ token, subject, body, ...(headers && { headers }) });
+      if (this.#unsent.length >= togetherMax) this.#publish();
+    });
+  }
+
+  #publish(): void {
+    const unsent = this.#unsent;
+    this.#unsent = [];
+    for (const { token, subject, body, headers } of unsent) {
       try {
         const reply = `${this.#inbox}${token}`;
         this.#link.connection.publish(subject, body, headers ? { reply, headers } : { reply });
       } catch (error) {
-        this.#end(token);
-        reject(error);
+        this.#end(token)?.reject(error);
       }
-    });
+    }
   }
 
   #ringAt(dueAt: number): void {

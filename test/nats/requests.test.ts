@@ -24,6 +24,22 @@ test('each of many requests gets its own answer', async () => {
   echo.unsubscribe();
 });
 
+test('requests of one turn arrive in their order, also those that answers to others lead to', async () => {
+  const heard: string[] = [];
+  const echo = link.connection.subscribe('order', {
+    callback: (_, message) => {
+      heard.push(message.string());
+      message.respond();
+    },
+  });
+  const ask = (text: string) => request(link, 'order', text, { timeoutMs: 5_000 });
+  const numbers = Array.from({ length: 200 }, (_, n) => n);
+  await Promise.all(numbers.map(n => ask(`first ${n}`).then(() => ask(`second ${n}`))));
+  expect(heard.filter(text => text.startsWith('first'))).toEqual(numbers.map(n => `first ${n}`));
+  expect(heard.filter(text => text.startsWith('second'))).toEqual(numbers.map(n => `second ${n}`));
+  echo.unsubscribe();
+});
+
 test('a request that nobody listens to is told so at once', async () => {
   const asked = request(link, 'nobody', '', { timeoutMs: 5_000 });
   await expect(asked).rejects.toSatisfy(error => error instanceof RequestError && error.isNoResponders());
