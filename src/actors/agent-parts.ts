@@ -49,6 +49,8 @@ export interface AgentParts {
   ask: (kind: string, id: string, command: object, withinMs: number) => Promise<unknown>;
   /** Tells all documents that there are, and then each change of one, until the returned function is called. */
   followDocuments: (heard: DocumentsHeard) => Promise<() => void>;
+  /** The place of the newest change of a document, as the feed of documents tells it. */
+  newestChange: () => Promise<number>;
   /** Calls `hint` after steps of an actor, until the returned function is called; may miss some. */
   onEvent: (kind: string, id: string, hint: () => void) => () => void;
   /** Resolves when the newest step of an actor here is in the store, and not only in the journal. */

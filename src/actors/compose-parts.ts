@@ -3,7 +3,7 @@ import type { Fact, Observer } from '../core/observer.ts';
 import type { AgentConfig } from '../domain/agent-config.ts';
 import { runKinds } from '../domain/run.ts';
 import { turnLimitsOf, turnOf } from '../domain/turn.ts';
-import { followDocuments } from '../nats/document-feed.ts';
+import { followDocuments, newestChange } from '../nats/document-feed.ts';
 import { onEvent } from '../nats/events.ts';
 import { publishProgress } from '../nats/progress.ts';
 import type { EngineLimits } from '../runner/cgroup-leaves.ts';
@@ -107,6 +107,7 @@ export function composeParts({ config, version, cluster, clock, observe, now }: 
     pings: new Pings({ pings: config.pings, observe, now }),
     ask: (kind, id, command, withinMs) => correspondence.ask(kind, id, command, withinMs),
     followDocuments: heard => followDocuments(link, names, heard),
+    newestChange: () => newestChange(link, names),
     onEvent: (kind, id, hint) => onEvent(link, names, kind, id, hint),
     untilReplayed: (kind, id, signal) => store.untilReplayed(kind, id, signal),
     askAgents: (command, input, withinMs) => correspondence.askAgents(names.command(command), input, withinMs),

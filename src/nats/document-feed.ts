@@ -2,9 +2,11 @@
 import type { DocumentsHeard } from '../domain/document-feed.ts';
 import type { Link } from './connection.ts';
 import { defaultsDocuments } from './defaults-store.ts';
+import { streamInfo } from './jetstream.ts';
 import { type DocumentKind, type Kept, liveOf } from './named-documents.ts';
 import { type Names, streamOf, subjectOf } from './names.ts';
 import { openFeed } from './ordered-feed.ts';
+import { patiently } from './patience.ts';
 import { planDocuments } from './plan-store.ts';
 import { scheduleDocuments } from './schedule-store.ts';
 
@@ -19,12 +21,21 @@ export function followDocuments(link: Link, names: Names, heard: DocumentsHeard)
     filter: subjectOf(names.plansBucket, '>'),
     from: 'last-per-subject',
     afterLoss: 'resume',
-    deliver: ({ subject, data }) => {
+    deliver: ({ subject, seq, data }) => {
+      heard.change?.(seq);
       const [kind = '', name = ''] = subject.slice(start).split('.');
       if (kind === 'plan') tell(planDocuments, name, data, heard.plan);
       if (kind === 'schedule') tell(scheduleDocuments, name, data, heard.schedule);
       if (kind === 'defaults') tell(defaultsDocuments, name, data, heard.defaults);
     },
+  });
+}
+
+/** The place of the newest change of all documents, asked where changes are decided. */
+export function newestChange(link: Link, names: Names): Promise<number> {
+  return patiently('the plans', async () => {
+    const info = await streamInfo(link, streamOf(names.plansBucket));
+    return info?.state.last_seq ?? 0;
   });
 }
 

@@ -15,7 +15,7 @@ export interface Schedules {
 
 export function schedulesOf(parts: AgentParts): Schedules {
   const { runtime, config, clock, observe, membership } = parts;
-  const plans = new PlansAtHand(parts.plans);
+  const plans = new PlansAtHand(parts.plans, parts.newestChange);
   const definition: MachineDefinition = {
     kind: 'schedule',
     version,
@@ -33,7 +33,10 @@ export function schedulesOf(parts: AgentParts): Schedules {
     follow: heard =>
       parts.followDocuments({
         ...plans.heard,
-        plan: (name, stored) => heard.plan(name, stored && (stored.written.labels ?? {})),
+        plan: (name, stored) => {
+          plans.heard.plan(name, stored);
+          heard.plan(name, stored && (stored.written.labels ?? {}));
+        },
         schedule: (name, stored) =>
           heard.schedule(name, stored && { document: stored.schedule, revision: stored.revision }),
       }),

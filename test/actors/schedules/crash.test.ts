@@ -45,7 +45,7 @@ async function round(seed: number, diedAt: Set<string>): Promise<void> {
   await first.bury();
   for (let life = 0; life < 6; life += 1) {
     const isLast = life === 5;
-    // The points of one tick are some 14: each round meets others of them.
+    // The points of one tick are some 16: each round meets others of them.
     const mortal = new Mortal(world, `life ${life}`, isLast ? Number.POSITIVE_INFINITY : 1 + ((seed + life * 7) % 30));
     await Promise.race([mortal.runtime.adoptAll(({ kind }) => kind === 'schedule'), rest()]);
     for (let step = 0; step < 16 && !mortal.isDead; step += 1) {
@@ -87,7 +87,9 @@ test(`${rounds} rounds of five kills each leave every tick with one fate and at 
     await round(seed, diedAt).catch((cause: unknown) => {
       throw new Error(`in the round of seed ${seed}`, { cause });
     });
-  for (const what of ['a fate', 'the record of a backup that is pending', 'the record of a schedule that is waiting'])
-    for (const when of ['before', 'after']) expect(diedAt).toContain(`${when} ${what}`);
+  const points = ['the newest change', 'a fate'];
+  for (const record of ['backup that is pending', 'schedule that is firing.asking', 'schedule that is waiting'])
+    points.push(`the record of a ${record}`);
+  for (const what of points) for (const when of ['before', 'after']) expect(diedAt).toContain(`${when} ${what}`);
   process.stderr.write(`measured: ${rounds} rounds died at ${diedAt.size} points: ${[...diedAt].sort().join('; ')}\n`);
 });

@@ -5,6 +5,7 @@
 
 import { runMachine } from '../../../machines/backup.ts';
 import { scheduleDeadlineAt, scheduleDeadlineMs, scheduleMachine, version } from '../../../machines/schedule.ts';
+import { PlansAtHand } from '../../../src/actors/schedules/plans-at-hand.ts';
 import { scheduleEffectsOf } from '../../../src/actors/schedules/schedule-effects.ts';
 import { agentConfigOf } from '../../../src/domain/agent-config.ts';
 import type { TickFate } from '../../../src/domain/fate.ts';
@@ -45,11 +46,14 @@ export class Mortal {
     const { clock, observe, random } = host;
     const supervisor = new Supervisor({ name: 'work', clock, observe, random, stopOrder: 'together' });
     const unused = () => Promise.reject(new Error('nobody asks for this'));
+    const plans = new PlansAtHand({ getWritten: unused }, () => this.#mortally('the newest change', async () => 1));
+    plans.heard.change(1);
+    plans.heard.plan(world.plan.name, { written: world.plan, revision: 1, paused: null });
     const actors = scheduleEffectsOf({
       config: agentConfigOf({ name: 'here', data: '/data' }),
       runtime: this.runtime,
       store,
-      plans: { get: async () => ({ plan: world.plan, written: world.plan, revision: 1, paused: null }) },
+      plans,
       catalog: {} as never,
       membership: { list: async () => [] } as never,
       clock,

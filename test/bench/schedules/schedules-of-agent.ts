@@ -11,7 +11,7 @@ import { PlansAtHand } from '../../../src/actors/schedules/plans-at-hand.ts';
 import { scheduleEffectsOf } from '../../../src/actors/schedules/schedule-effects.ts';
 import { agentConfigOf } from '../../../src/domain/agent-config.ts';
 import type { Schedule } from '../../../src/domain/schedule.ts';
-import { followDocuments } from '../../../src/nats/document-feed.ts';
+import { followDocuments, newestChange } from '../../../src/nats/document-feed.ts';
 import { NatsFates } from '../../../src/nats/fates.ts';
 import { NatsPlanStore } from '../../../src/nats/plan-store.ts';
 import { NatsScheduleStore } from '../../../src/nats/schedule-store.ts';
@@ -49,7 +49,7 @@ async function openAgent(url: string, onTold: (schedule: string, tickMs: number)
   });
   const quiet = { clock, observe: () => undefined, random: Math.random };
   const supervisor = new Supervisor({ name: 'schedules', ...quiet, stopOrder: 'together' });
-  const plans = new PlansAtHand(new NatsPlanStore(link, names));
+  const plans = new PlansAtHand(new NatsPlanStore(link, names), () => newestChange(link, names));
   const actors = scheduleEffectsOf({
     config: agentConfigOf({ name: 'bench', data: '/data' }),
     runtime,
@@ -85,7 +85,10 @@ async function openAgent(url: string, onTold: (schedule: string, tickMs: number)
     follow: heard =>
       followDocuments(link, names, {
         ...plans.heard,
-        plan: (name, stored) => heard.plan(name, stored && (stored.written.labels ?? {})),
+        plan: (name, stored) => {
+          plans.heard.plan(name, stored);
+          heard.plan(name, stored && (stored.written.labels ?? {}));
+        },
         schedule: (name, stored) =>
           heard.schedule(name, stored && { document: stored.schedule, revision: stored.revision }),
       }),
