@@ -3,7 +3,7 @@
  *
  * What the feed of documents has told counts only where the newest change that the store has, asked after the tick came, is
  * the last one that was told: so a plan that was changed or paused a moment before its tick is read as it then is. Else the
- * plan itself is asked for. Ticks of one moment ask together.
+ * plan itself is asked for, and has the Defaults that were told. Ticks of one moment ask together.
  */
 import { SharedAnswer } from '../../core/shared-answer.ts';
 import { type Defaults, withDefaults } from '../../domain/defaults.ts';
