@@ -21,6 +21,7 @@ import type { ActorRecord } from '../../runtime/record.ts';
 import type { StoredRecord } from '../../runtime/record-store.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { inBackground } from '../in-background.ts';
+import { dueFirst } from './due-first.ts';
 import { type Pair, Pairs, pairOf, type Selecting } from './pairs.ts';
 
 /** A document as the keeper is told of it; undefined once it is deleted. */
@@ -161,7 +162,7 @@ export class Keeper<Schedule extends Selecting> {
     });
   }
 
-  /** Reads all records, takes over what is this agent's, and notes whose the others are. */
+  /** Reads all records, takes over what is this agent's, due ones first, and notes whose the others are. */
   async #survey(): Promise<void> {
     const { runtime } = this.#options;
     this.#elsewhere.clear();
@@ -172,7 +173,7 @@ export class Keeper<Schedule extends Selecting> {
       if (this.#isToTake(record)) found.push(stored);
       else this.#elsewhere.set(record.id, record.owner?.agent ?? '');
     }
-    await runtime.adoptAll(() => true, found);
+    await runtime.adoptAll(() => true, dueFirst(found, this.#options.clock.now()));
     for (const { record } of found) this.#changed.add(record.id);
     for (const id of this.#pairs.ids()) if (!this.#find(id) && !this.#elsewhere.has(id)) this.#changed.add(id);
   }

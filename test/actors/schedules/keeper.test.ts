@@ -182,6 +182,25 @@ test('a changed document reaches the actors, an ended pair ends, and one that is
   await eventually('it runs again', () => running().length === 1);
 });
 
+test('of what it takes over, what is due comes first, by its time, and the others as they are stored', async () => {
+  const cluster = new Cluster();
+  const names = plans(cluster, 5);
+  cluster.schedule('nightly', everything);
+  await (await cluster.agent('here')).kill();
+  const { store } = cluster.first;
+  for (const [n, next] of ['-01T00:00:30', '-01T00:00:10', undefined, '-02T00:00:00', '-01T00:00:20'].entries()) {
+    const stored = await store.read('schedule', `nightly--${names[n]}`);
+    if (!stored) throw new Error(`there is no ${names[n]}`);
+    const deadlines = next === undefined ? {} : { later: '2027-01-01T00:00:00.000Z', next: `2026-01${next}.000Z` };
+    await store.append({ ...stored.record, deadlines, after: stored.revision, write: { incarnation: 'test', n } });
+  }
+  const { host } = await cluster.agent('here');
+  const adopted = host.facts.flatMap(each =>
+    each.fact === 'actor.transition' && each.event === 'actor.adopted' ? each.id : [],
+  );
+  expect(adopted).toEqual([1, 4, 0, 2, 3].map(n => `nightly--p${n}`));
+});
+
 test('of three agents each runs some, every pair runs once, and who joins takes nothing that runs', async () => {
   const cluster = new Cluster();
   const a = await cluster.agent('a');
