@@ -70,12 +70,15 @@ export class Custody {
     this.#timer = undefined;
   }
 
-  /** Takes one run over, where it is this agent's; false where it is not, or others were quicker. */
-  async take(kind: string, id: string): Promise<boolean> {
+  /**
+   * Takes one run over, where it is this agent's; false where it is not, or others were quicker. Whoever has just created it
+   * has its record at hand: `known`.
+   */
+  async take(kind: string, id: string, known?: StoredRecord): Promise<boolean> {
     const { runtime, beforeAdoption } = this.#options;
     if (runtime.find(kind, id)) return true;
     if (!this.#timer || !this.#kinds.has(kind)) return false;
-    const stored = await runtime.host.store.read(kind, id);
+    const stored = known ?? (await runtime.host.store.read(kind, id));
     if (!stored || stored.record.final || !this.#isOwn(stored.record)) return false;
     beforeAdoption(stored.record.context as unknown as RunContext);
     return (await runtime.adopt(stored)) !== undefined;

@@ -63,6 +63,14 @@ test('a run that was created for an agent is taken over at its start, when it is
   expect(await there.custody.take('backup', 'told')).toBe(true);
   expect(await here.custody.take('backup', 'told')).toBe(false);
   expect(await there.custody.take('backup', 'none')).toBe(false);
+  // By the record that its creator has at hand, which somebody may have followed since.
+  const { stored } = await create(here.runtime, 'at-hand', 'there');
+  expect(await here.custody.take('backup', 'at-hand', stored)).toBe(false);
+  expect(await there.custody.take('backup', 'at-hand', stored)).toBe(true);
+  const { stored: followed } = await create(here.runtime, 'followed', 'there');
+  expect(await there.custody.take('backup', 'followed')).toBe(true);
+  const own = { ...followed, record: { ...followed.record, handTo: 'here' } };
+  expect(await here.custody.take('backup', 'followed', own)).toBe(false);
   await create(here.runtime, 'found', 'there');
   await eventually('it was found', () => there.isRun('found'));
   expect([...here.runtime.actors]).toEqual([]);

@@ -10,6 +10,7 @@ import { agentOfPlan } from '../../domain/placement.ts';
 import type { StoredPlan } from '../../domain/plan-store.ts';
 import type { ScheduleContext, Turn } from '../../domain/schedule-context.ts';
 import type { ActorRecord } from '../../runtime/record.ts';
+import type { StoredRecord } from '../../runtime/record-store.ts';
 import { timeText } from '../../runtime/step-record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { candidatesOf } from '../responsibility.ts';
@@ -81,7 +82,7 @@ async function created(
   const { stored } = await parts.runtime.create(kind, id, { input, handTo: agent, note, signal });
   failpoint('schedule.run-created');
   parts.custody.created(stored);
-  handOver(parts, kind, id, agent);
+  handOver(parts, stored, agent);
   return stored.record;
 }
 
@@ -99,8 +100,10 @@ async function planOf({ plans }: TickParts, name: string): Promise<StoredPlan | 
 }
 
 /** Says to the agent of a run that it is there, and does not wait for it. */
-function handOver({ config, custody, askAgents }: TickParts, kind: OfferedKind, id: string, agent: string): void {
-  const taken = agent === config.name ? custody.take(kind, id) : askAgents('run.take', { agent, kind, id }, takeMs);
+function handOver({ config, custody, askAgents }: TickParts, stored: StoredRecord, agent: string): void {
+  const { kind, id } = stored.record;
+  const isOwn = agent === config.name;
+  const taken = isOwn ? custody.take(kind, id, stored) : askAgents('run.take', { agent, kind, id }, takeMs);
   taken.catch(() => undefined); // its agent compares
 }
 
