@@ -4,6 +4,7 @@
  * tick makes the record of a run and tells its fate. The runs themselves are not worked on.
  */
 import { randomUUID } from 'node:crypto';
+import { jetstream } from '@nats-io/jetstream';
 import { runMachine } from '../../../machines/backup.ts';
 import { scheduleDeadlineAt, scheduleDeadlineMs, scheduleMachine, version } from '../../../machines/schedule.ts';
 import { Keeper } from '../../../src/actors/schedules/keeper.ts';
@@ -11,6 +12,7 @@ import { PlansAtHand } from '../../../src/actors/schedules/plans-at-hand.ts';
 import { scheduleEffectsOf } from '../../../src/actors/schedules/schedule-effects.ts';
 import { agentConfigOf } from '../../../src/domain/agent-config.ts';
 import type { Schedule } from '../../../src/domain/schedule.ts';
+import type { Link } from '../../../src/nats/connection.ts';
 import { followDocuments, newestChange } from '../../../src/nats/document-feed.ts';
 import { NatsFates } from '../../../src/nats/fates.ts';
 import { NatsPlanStore } from '../../../src/nats/plan-store.ts';
@@ -19,7 +21,16 @@ import { Runtime } from '../../../src/runtime/runtime.ts';
 import { Supervisor } from '../../../src/runtime/supervisor.ts';
 import { SystemClock } from '../../../src/runtime/system-clock.ts';
 import { heapBytes, ms, percentile, type Row, timed } from '../measure.ts';
-import { bounded, linkTo, names, natsStores, openServer } from '../stage.ts';
+import {
+  actorsSubject,
+  bareCreate,
+  bounded,
+  linkTo,
+  names,
+  natsStores,
+  openServer,
+  plainConnection,
+} from '../stage.ts';
 
 export const ticking = 10_000;
 const atOnce = 256;
@@ -125,6 +136,18 @@ async function putDocuments(url: string, count: number, at: Date): Promise<void>
   await link.close();
 }
 
+/** As many creates of as many bytes, by the client library: the least that a write each can take. */
+async function bareCreates(url: string, { link }: { link: Link }, count: number): Promise<string> {
+  const sample = await natsStores(link).store.read('schedule', 'now--p0');
+  const value = Buffer.from(JSON.stringify(sample?.record));
+  const plain = await plainConnection(url);
+  const client = jetstream(plain);
+  const create = (n: number) => bareCreate(client, actorsSubject(`${n}`, 'bare'), value);
+  const tookMs = await timed(() => bounded(count, atOnce, create));
+  await plain.close();
+  return `as many bare creates of ${value.length} bytes ${ms(tookMs)}`;
+}
+
 /** The figures of so many; ten thousand of them come `leadMs` after the start. */
 export async function ofAgent(count: number, leadMs: number): Promise<Row[]> {
   const server = await openServer();
@@ -153,12 +176,13 @@ export async function ofAgent(count: number, leadMs: number): Promise<Row[]> {
     while (late.length < ticking && Date.now() < at.getTime() + 60_000)
       await new Promise(resolve => setTimeout(resolve, 50));
     if (late.length !== ticking) throw new Error(`${late.length} of ${ticking} ticks were told`);
+    const bare = await bareCreates(server.url, agent, count);
     await agent.close();
     const plain = { anchor: '', ratio: '', target: '', met: true };
     return [
       { figure: `${label}: memory each`, value: `${(eachBytes / 1_024).toFixed(1)} KiB`, ...plain },
-      { figure: `${label}: created, a write each`, value: ms(makingMs), ...plain },
-      { figure: `${label}: loaded after a kill, a write each`, value: ms(loadMs), ...plain },
+      { figure: `${label}: created, a write each`, value: ms(makingMs), ...plain, anchor: bare },
+      { figure: `${label}: loaded after a kill, a write each`, value: ms(loadMs), ...plain, anchor: bare },
       { figure: `${label}: cold start to the first fate of a tick`, value: ms(pulseMs ?? Number.NaN), ...plain },
       {
         figure: `${label}: lateness of the fates of 10,000 ticks of one second, p50`,

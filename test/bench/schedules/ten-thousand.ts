@@ -29,5 +29,8 @@ export async function run(): Promise<Row[]> {
     '',
     `${ms(percentile(croner.late, 0.5))} (p99 ${ms(percentile(croner.late, 0.99))})`,
   ];
-  return own.map((row, n) => ({ ...row, anchor: anchors[n] ? `jobs of croner ${anchors[n]}` : '' }));
+  return own.map((row, n) => {
+    const both = [row.anchor, anchors[n] && `jobs of croner ${anchors[n]}`];
+    return { ...row, anchor: both.filter(Boolean).join('; ') };
+  });
 }
