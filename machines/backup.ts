@@ -27,6 +27,7 @@ import {
   drains,
   forDrain,
   isDeadline,
+  lostWithHost,
   restsForDrain,
   restsForUser,
   stopsForDrain,
@@ -44,6 +45,8 @@ export { type RunEvent, runFacts } from './run-events.ts';
 
 /** Counts the changes of the chart or its context that older records must be migrated over. */
 export const version = 1;
+
+const decidesHostAway = { type: 'decideHostAway' as const, params: { why: 'its host stayed away' } };
 
 /** The chart of runs of one kind; its commands are `<kind>.cancel`, `<kind>.suspend` and `<kind>.resume`. */
 export function runMachine(kind: RunKind) {
@@ -74,6 +77,7 @@ export function runMachine(kind: RunKind) {
         },
         on: {
           ...cancel,
+          ...lostWithHost,
           [suspend]: restsForUser,
           'run.drain': [drainCancelled, restsForDrain],
           'turn.obstructed': { actions: { type: 'recordObstacle', params: told.obstacle } },
@@ -93,6 +97,7 @@ export function runMachine(kind: RunKind) {
         },
         on: {
           ...cancel,
+          ...lostWithHost,
           [suspend]: stopsForUser,
           'run.drain': [drainCancelled, stopsForDrain],
           'deadline.passed': timesOut('prepare'),
@@ -113,6 +118,7 @@ export function runMachine(kind: RunKind) {
         },
         on: {
           ...cancel,
+          ...lostWithHost,
           [suspend]: stopsForUser,
           'run.drain': [
             drainCancelled,
@@ -137,6 +143,7 @@ export function runMachine(kind: RunKind) {
         },
         on: {
           ...cancel,
+          ...lostWithHost,
           [suspend]: stopsForUser,
           'run.drain': [drainCancelled, stopsForDrain],
           'agent.returned': { guard: 'isDrained', actions: { type: 'forgetDrain' } },
@@ -159,6 +166,7 @@ export function runMachine(kind: RunKind) {
         },
         on: {
           ...cancel,
+          ...lostWithHost,
           'run.drain': { actions: drains },
           'agent.returned': { guard: 'isDrained', actions: { type: 'forgetDrain' } },
           'deadline.passed': timesOut('committing'),
@@ -171,6 +179,7 @@ export function runMachine(kind: RunKind) {
         meta: { deadlines: ['suspended'], waitsFor: `${resume}, or the return of the agent that drained` },
         on: {
           ...cancel,
+          ...lostWithHost,
           [suspend]: {
             guard: { type: 'isSuspendedBy', params: { whom: 'drain' } },
             actions: { type: 'suspendFor', params: { whom: 'user' } },
@@ -187,8 +196,9 @@ export function runMachine(kind: RunKind) {
         invoke: { id: 'letGo', src: 'letGo', input: effectInput },
         on: {
           ...cancel,
+          ...lostWithHost,
           'agent.returned': { target: 'reattaching', actions: { type: 'forgetDrain' } },
-          'deadline.passed': { guard: isDeadline('hostAway'), target: 'cleaning', actions: { type: 'decideHostAway' } },
+          'deadline.passed': { guard: isDeadline('hostAway'), target: 'cleaning', actions: decidesHostAway },
         },
       },
       reattaching: {
@@ -212,6 +222,7 @@ export function runMachine(kind: RunKind) {
         },
         on: {
           ...cancel,
+          ...lostWithHost,
           'run.drain': { target: 'detached', actions: drains },
           'deadline.passed': { guard: isDeadline('reattaching'), target: '#stopping' },
         },
@@ -224,6 +235,7 @@ export function runMachine(kind: RunKind) {
         exit: { type: 'countRetrying', params: stamped },
         on: {
           ...cancel,
+          ...lostWithHost,
           [suspend]: { ...restsForUser, actions: [{ type: 'countAttempt' }, restsForUser.actions] },
           'run.drain': [
             drainCancelled,

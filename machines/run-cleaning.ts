@@ -4,7 +4,7 @@ import { stamped } from './event-time.ts';
 import { effectInput } from './run-effects.ts';
 import * as told from './run-params.ts';
 import { runs } from './run-setup.ts';
-import { isDeadline } from './run-transitions.ts';
+import { isDeadline, lostWithHost } from './run-transitions.ts';
 
 /** The stop ladder of a run that will not go on: afterwards it cleans up, whatever it found. */
 export const stopLadder = {
@@ -25,6 +25,7 @@ export const stopLadder = {
       target: '#cleaning',
       actions: { type: 'decideUnkillable' as const, params: { pids: [], why: 'its engine did not end in time' } },
     },
+    ...lostWithHost,
   },
 };
 
@@ -61,6 +62,7 @@ export const cleaningState = runs.createStateConfig({
           target: 'removing',
           actions: { type: 'decideUnsettled', params: { why: 'its repository did not answer in time' } },
         },
+        'host.away': { target: 'settling', reenter: true, actions: { type: 'recordHostAway' } },
       },
     },
     removing: {
@@ -78,6 +80,7 @@ export const cleaningState = runs.createStateConfig({
           ...end,
           actions: { type: 'recordKept', params: { kept: ['what it left was not removed in time'] } },
         })),
+        'host.away': { target: 'removing', reenter: true },
       },
     },
   },

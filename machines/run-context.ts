@@ -30,6 +30,7 @@ const textMax = 1_000;
 /** How many skipped files, kept things and pids a record shows, and how long the files' paths may be together. */
 const shownMax = 20;
 const shownCharactersMax = 8_000;
+const awayHint = 'when its host is back it stops what is left of the engine, and its commit slot has the last word';
 
 export function contextOf(input: RunInput): RunContext {
   const { id, task, agent, document, planRevision, policy, restore, at } = input;
@@ -161,9 +162,8 @@ export function goneWithout(output: ReattachOutput): Change {
 }
 
 /** Its host stayed away for as long as its plan allows. */
-export function hostAway(): Change {
-  const hint = 'when the host comes back, it stops what is left of the engine';
-  return { deadline: 'hostAway', ...decided('lost', 'host-away', 'its host stayed away', hint) };
+export function hostAway(why: string): Change {
+  return { deadline: 'hostAway', ...decided('lost', 'host-away', why, awayHint) };
 }
 
 /** Somebody else had voided the slot: this run's owner was taken for gone. */
@@ -172,9 +172,17 @@ export function overruled(): Change {
   return { slot: 'void', ...decided('lost', 'host-away', message, 'the next run backs up what this one would have') };
 }
 
-/** Nobody could be asked what the slot says. A run that had failed keeps the reason that it had. */
+/**
+ * Nobody could be asked what the slot says. A run that had failed keeps the reason that it had, and one whose host stayed
+ * away is lost: nothing else can be said of it.
+ */
 export function unsettled(context: RunContext, why: string): Change {
-  if (context.ending === 'failed') return { ending: 'failed' };
+  const { ending, deadline, message } = context;
+  if (ending === 'failed') return { ending };
+  if (deadline === 'hostAway') {
+    const said = ending === 'lost' ? message : `its host stayed away before it had ended as ${ending}`;
+    return decided('lost', 'host-away', `${said}; nobody could ask whether it was committed: ${why}`, awayHint);
+  }
   const hint = 'nothing of it is listed; make the repository reachable, and the sweeper settles the rest';
   return decided('failed', 'repository-unreachable', `its commit slot could not be settled: ${why}`, hint);
 }

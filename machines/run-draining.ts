@@ -13,6 +13,7 @@ import {
   forDrain,
   forUser,
   isDeadline,
+  lostWithHost,
   stopped,
   stopsForDrain,
   stopsForUser,
@@ -39,6 +40,7 @@ export function drainingState(kind: RunKind) {
   return runs.createStateConfig({
     description: 'Its agent stops, or somebody suspends it: the engine comes to an end that it can resume from.',
     initial: 'suspending',
+    on: lostWithHost,
     states: {
       finishing: {
         id: 'finishing',

@@ -29,12 +29,27 @@ export interface EngineProgressed extends Stamped {
   type: 'engine.progressed';
   progress: Progress;
 }
+/**
+ * Its agent has been away for as long as its plan's `hostAway` allows: told by the agent that takes its record over, which
+ * ends it and starts nothing of it.
+ */
+export interface HostAway extends Stamped {
+  type: 'host.away';
+  agent: string;
+  /** When the cluster last heard of that agent (RFC 3339). */
+  since: string;
+  /** It was told to cancel while its agent was away. */
+  cancelled: boolean;
+  /** What whoever cancelled it said. */
+  note?: string | undefined;
+}
 
 export type RunEvent =
   | (RunCommand & Stamped)
   | DeadlinePassed
   | RunDrain
   | AgentReturned
+  | HostAway
   | EngineStalled
   | TurnObstructed
   | EngineProgressed;
@@ -44,6 +59,7 @@ export const runFacts = [
   'deadline.passed',
   'run.drain',
   'agent.returned',
+  'host.away',
   'engine.stalled',
   'turn.obstructed',
   'engine.progressed',

@@ -5,7 +5,7 @@ import type { DeadlinePassed } from '../src/core/machine-spec.ts';
 import type { Progress } from '../src/domain/run.ts';
 import { timeOf } from './event-time.ts';
 import type { CleanUpOutput, ReattachOutput, SlotOutput, StopOutput, TransferOutput } from './run-effects.ts';
-import type { EngineProgressed, RunDrain, TurnObstructed } from './run-events.ts';
+import type { EngineProgressed, HostAway, RunDrain, TurnObstructed } from './run-events.ts';
 
 type Done<Output> = { event: DoneActorEvent<Output> };
 type Failed = { event: ErrorActorEvent };
@@ -35,6 +35,10 @@ export const drain = ({ event }: { event: RunDrain }): { at: number; deadline: n
   at: timeOf(event),
   deadline: event.deadline,
 });
+export const away = ({ event: { agent, since, cancelled } }: { event: HostAway }): { why: string } => {
+  const told = cancelled ? ', and could not hear that it was cancelled' : '';
+  return { why: `its agent ${agent} stayed away: it was last heard of at ${since}${told}` };
+};
 export const obstacle = ({ event: { reason, message, hint } }: { event: TurnObstructed }) => ({
   reason,
   message,

@@ -22,6 +22,11 @@ export const drainCancelled = {
   ...cancelled('drain-cancelled'),
 };
 
+/** Its host stayed away: whatever it was at, the run is lost, unless its commit slot says otherwise. */
+export const lostWithHost = {
+  'host.away': { target: '#cleaning', actions: { type: 'decideHostAway' as const, params: told.away } },
+};
+
 /** After a failed effect: cancelled on its host, out of time, again once the agent is back, again later, or the end. */
 export const afterFailure = [
   { guard: { type: 'wasCancelled' as const, params: told.failure }, ...cancelled('user-cancelled') },

@@ -13,7 +13,7 @@ import type { ScheduleStore } from '../domain/schedule-store.ts';
 import type { Membership } from '../runtime/membership.ts';
 import type { RecordStore } from '../runtime/record-store.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import type { Custody } from './custody.ts';
+import type { Custody } from './custody/custody.ts';
 import type { JournalledCatalog } from './journalled-catalog.ts';
 import type { EngineRuns } from './runs/engine-runs.ts';
 import type { Hooks } from './runs/hooks.ts';

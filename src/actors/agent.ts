@@ -121,10 +121,12 @@ export class Agent {
     const hear: Observer = fact => {
       this.#overdue.hear(fact);
       this.#retention.hear(fact);
+      sweeper.hear(fact);
       reportDrill(fact, this.parts.runtime, observe);
       observe(fact);
     };
     this.parts = composeParts({ config, version, cluster, clock: this.#clock, observe: hear, now });
+    const sweeper = new Sweeper(this.parts);
     this.#overdue = new OverdueWatch(this.parts);
     this.#retention = new RetentionWatch(this.parts);
     this.#sweeper = new RecordSweeper(this.parts);
@@ -139,7 +141,7 @@ export class Agent {
       runtime,
       agent: config.name,
       definitions: runDefinitions(this.parts),
-      sweeper: new Sweeper(this.parts).asChild(),
+      sweeper: sweeper.asChild(),
       custody: this.parts.custody,
       schedules: this.#schedules,
       onEscalated: error => this.#escalated(error),
@@ -244,6 +246,7 @@ export class Agent {
     const { observe } = this.#options;
     link.onChange(up => {
       const at = this.#now();
+      if (up) void this.parts.custody.compare(); // others may have taken this agent for gone
       if (up && this.#awaySince !== undefined) observe({ fact: 'nats.back', awayMs: Date.now() - this.#awaySince, at });
       if (!up && this.#awaySince === undefined && !link.isClosed)
         observe({

@@ -12,8 +12,7 @@ import { Runtime } from '../runtime/runtime.ts';
 import type { SystemClock } from '../runtime/system-clock.ts';
 import type { AgentParts } from './agent-parts.ts';
 import type { Cluster } from './cluster.ts';
-import { Custody } from './custody.ts';
-import { candidatesOf } from './responsibility.ts';
+import { Custody } from './custody/custody.ts';
 import { EngineRuns } from './runs/engine-runs.ts';
 import { Hooks } from './runs/hooks.ts';
 import { Pings } from './runs/pings.ts';
@@ -70,20 +69,23 @@ export function composeParts({ config, version, cluster, clock, observe, now }: 
     logBytesMax: config.limits.runDirectoryBytes,
   });
   const runtime = new Runtime(host, {
+    // What the other owner makes of it is looked at once nothing of it runs here any more.
     onFenced: (kind, id) => {
-      if (isRunKind(kind)) void engineRuns.stop(id, { graceMs: 0 });
+      if (isRunKind(kind)) void engineRuns.stop(id, { graceMs: 0 }).finally(() => custody.compare());
     },
   });
-  const custody = new Custody({
+  const custody: Custody = new Custody({
     runtime,
     agent: config.name,
     kinds: offeredKinds,
     clock,
     observe,
-    candidates: () => candidatesOf({ config, membership }),
+    membership,
     beforeAdoption: run => {
       if (run.admitted) turns.hold(turnOf(run));
     },
+    leftOf: id => engineRuns.leftOf(id),
+    stopLeft: id => engineRuns.stopLeft(id),
   });
   return {
     config,

@@ -8,7 +8,7 @@ import type { ActorRecord } from '../runtime/record.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { timeText } from '../runtime/step-record.ts';
 import { type ChildSpec, Supervisor } from '../runtime/supervisor.ts';
-import type { Custody } from './custody.ts';
+import type { Custody } from './custody/custody.ts';
 import type { Schedules } from './schedules/schedules.ts';
 
 export interface WorkTreeOptions {

@@ -152,6 +152,17 @@ export interface DrillEnded extends OfActor {
   message: string | null;
 }
 
+/**
+ * A run of this agent was ended by another while this one was away: what is left of it here is stopped and removed.
+ * `state` is how it ended, `pids` are the processes that were found.
+ */
+export interface RunGivenUp extends OfActor {
+  fact: 'run.given-up';
+  by: string;
+  state: string;
+  pids: readonly number[];
+}
+
 /** The sweeper removed what a crash had left; `where` is a path, or a repository as plans name it. */
 export interface SweepRemoved extends Dated {
   fact: 'sweep.removed';
@@ -322,6 +333,7 @@ export type Fact =
   | PlanOverdue
   | PlanOnTime
   | DrillEnded
+  | RunGivenUp
   | SweepRemoved
   | SweepLeft
   | ScheduleBlocked

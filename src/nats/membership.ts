@@ -49,6 +49,8 @@ export class NatsMembership implements Membership {
   readonly #isProcessAlive: MembershipOptions['isProcessAlive'];
   readonly #offset = new ClusterOffset();
   readonly #members = new Map<string, Heard>();
+  /** The server's time of the newest message of each agent, farewells among them. */
+  readonly #lastHeardMs = new Map<string, number>();
   readonly #sentMs = new Map<number, number>();
   #lease: Lease;
   #renewal = 0;
@@ -95,6 +97,10 @@ export class NatsMembership implements Membership {
       return { ...lease, lastSeen: new Date(heard.serverMs).toISOString(), alive: this.#isAlive(heard) };
     });
     return members.sort((one, other) => (one.agent < other.agent ? -1 : 1));
+  }
+
+  lastHeardMs(agent: string): number | undefined {
+    return this.#lastHeardMs.get(agent);
   }
 
   offsetMs(): number | undefined {
@@ -215,6 +221,7 @@ export class NatsMembership implements Membership {
   #hear(message: Kept): void {
     const agent = message.subject.slice(subjectOf(this.#bucket, '').length);
     const lease = leaseOf(message);
+    this.#lastHeardMs.set(agent, message.atMs);
     if (!lease) {
       this.#members.delete(agent);
       return;

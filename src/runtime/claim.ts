@@ -1,11 +1,12 @@
 /** Taking a record over: what of it this agent's machine can run, and the record that says whose it is now. */
-import type { AnyMachineSnapshot } from 'xstate';
+import type { AnyMachineSnapshot, EventObject } from 'xstate';
 import { type Deadlines, deadlinesOf } from './deadlines.ts';
 import type { MachineDefinition } from './definition.ts';
+import { selfAfter } from './foresight.ts';
 import type { Host } from './host.ts';
 import { type ActorRecord, keyOf, type Owner } from './record.ts';
 import type { StoredRecord } from './record-store.ts';
-import { canTakeOf, firstPart, timesText, timeText } from './step-record.ts';
+import { canTakeOf, firstPart, textOf, timesText, timeText } from './step-record.ts';
 
 /** State and context of a record in this version of its machine. Throws where the machine cannot run it. */
 export function selfOf(definition: MachineDefinition, record: ActorRecord): Pick<ActorRecord, 'state' | 'context'> {
@@ -19,7 +20,21 @@ export function selfOf(definition: MachineDefinition, record: ActorRecord): Pick
   );
 }
 
-/** The record by which `owner` takes over `stored`, whose snapshot is `snapshot` here. It follows what is stored. */
+/** The same after the event that it is taken over with. Throws where its state does not take that. */
+export function selfAfterClaim(
+  definition: MachineDefinition,
+  record: ActorRecord,
+  event: EventObject,
+): Pick<ActorRecord, 'state' | 'context'> {
+  const after = selfAfter(definition, selfOf(definition, record), event);
+  if (after) return after;
+  throw new Error(`${keyOf(record)} is ${record.state}, which does not take ${event.type}`);
+}
+
+/**
+ * The record by which `owner` takes over `stored`, whose snapshot is `snapshot` here: as it stood, or as `event` left it.
+ * It follows what is stored.
+ */
 export function claimOf(
   definition: MachineDefinition,
   { record, revision }: StoredRecord,
@@ -27,17 +42,19 @@ export function claimOf(
   snapshot: AnyMachineSnapshot,
   owner: Owner,
   host: Host,
+  event?: EventObject,
 ): { record: ActorRecord; deadlines: Deadlines } {
   const now = host.clock.now();
-  const previous = { snapshot, deadlines: timesOf(record.deadlines) };
+  const previous = event ? undefined : { snapshot, deadlines: timesOf(record.deadlines) };
   const deadlines = deadlinesOf(definition, snapshot, now, host.random, previous);
   const claim: ActorRecord = {
     ...record,
     ...self,
     machine: { id: definition.machine.id, version: definition.version },
     from: record.state,
-    event: 'actor.adopted',
-    note: null,
+    event: event?.type ?? 'actor.adopted',
+    reason: textOf(self.context.reason),
+    note: textOf((event as { note?: unknown } | undefined)?.note),
     at: timeText(now),
     since: firstPart(record.state) === firstPart(self.state) ? record.since : timeText(now),
     deadlines: timesText(deadlines),

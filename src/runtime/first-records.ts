@@ -2,8 +2,8 @@
  * How a durable actor comes to its agent: by its first record, or by a claim on the one that another left. Either way
  * its record is durable before anything of it runs.
  */
-import { createActor } from 'xstate';
-import { claimOf, selfOf, timesOf } from './claim.ts';
+import { createActor, type EventObject } from 'xstate';
+import { claimOf, selfAfterClaim, selfOf, timesOf } from './claim.ts';
 import type { MachineDefinition } from './definition.ts';
 import type { DurableLogic } from './durable.ts';
 import { DurableActor, type OnExit } from './durable-actor.ts';
@@ -101,19 +101,25 @@ function firstOf(
 
 /**
  * Takes a record over: when this resolves the claim is durable, and nothing of the actor has run. A record of this
- * incarnation needs no claim. `lost` says who was quicker. Throws where this machine cannot run the record.
+ * incarnation needs no claim. `lost` says who was quicker. Throws where this machine cannot run the record. With `event`
+ * the claim is the step that the event leads to: nothing that the record's own state asks for begins.
  */
 export async function adoptDurable(
   host: Host,
   definition: MachineDefinition,
   stored: StoredRecord,
   onExit: OnExit,
+  event?: EventObject,
 ): Promise<{ actor: DurableActor } | { lost: StoredRecord }> {
   const { record, revision } = stored;
   const mine = record.owner?.incarnation === host.owner.incarnation ? record.owner : undefined;
   const owner: Owner = mine ?? { ...host.owner, epoch: (record.owner?.epoch ?? 0) + 1 };
-  const known = selfOf(definition, record);
-  const self = mine ? known : { ...known, state: definition.adoptedIn ?? known.state };
+  const stamped = event && ({ ...event, at: host.clock.now() } as EventObject);
+  const self = mine
+    ? selfOf(definition, record)
+    : stamped
+      ? selfAfterClaim(definition, record, stamped)
+      : adoptedSelf(definition, record);
   const snapshot = snapshotOf(definition.machine, self);
   const rootOf = (logic: DurableLogic) => createActor(logic, { snapshot, id: record.id });
   const knownUntil = timeText(host.clock.now() + skewMs);
@@ -126,9 +132,14 @@ export async function adoptDurable(
     return { actor };
   }
 
-  const claim = claimOf(definition, stored, self, actor.snapshot, owner, host);
+  const claim = claimOf(definition, stored, self, actor.snapshot, owner, host, stamped);
   const written = await host.store.append(claim.record);
   if (written.outcome === 'superseded') return { lost: written.by };
   actor.stand({ ...claim, revision: written.revision }, true);
   return { actor };
+}
+
+function adoptedSelf(definition: MachineDefinition, record: ActorRecord): Pick<ActorRecord, 'state' | 'context'> {
+  const known = selfOf(definition, record);
+  return { ...known, state: definition.adoptedIn ?? known.state };
 }

@@ -1,20 +1,25 @@
 /** Where an event would lead an actor, by its machine alone: nothing is written, and no effect runs. */
 import { type AnyMachineSnapshot, type EventObject, getNextSnapshot, pathToStateValue } from 'xstate';
+import type { JsonObject } from '../core/json.ts';
 import type { MachineDefinition } from './definition.ts';
 import type { ActorRecord } from './record.ts';
 import { pathOf } from './step-record.ts';
 
-/** The dotted state after `event`; undefined where this version of the machine does not have the record's state. */
-export function stateAfter(
+type Self = Pick<ActorRecord, 'state' | 'context'>;
+
+/** State and context after `event`; undefined where this version of the machine does not have the record's state, or does not take it there. */
+export function selfAfter(
   { machine }: MachineDefinition,
-  { state, context }: Pick<ActorRecord, 'state' | 'context'>,
+  { state, context }: Self,
   event: EventObject,
-): string | undefined {
+): Self | undefined {
   let resting: AnyMachineSnapshot;
   try {
     resting = machine.resolveState({ value: pathToStateValue(state.split('.')), context }) as AnyMachineSnapshot;
   } catch {
     return undefined;
   }
-  return pathOf((getNextSnapshot(machine, resting, event) as AnyMachineSnapshot).value);
+  if (!resting.can(event)) return undefined;
+  const next = getNextSnapshot(machine, resting, event) as AnyMachineSnapshot;
+  return { state: pathOf(next.value), context: next.context as JsonObject };
 }

@@ -36,6 +36,11 @@ export interface Membership {
   announce(change: Partial<Pick<Lease, 'mode' | 'labels' | 'actors'>>): void;
   /** All known members, by name. */
   list(): Promise<Member[]>;
+  /**
+   * When the cluster last heard of an agent, in milliseconds by the cluster's own time: its newest renewal, or its farewell,
+   * as they are stored. Undefined for one that nothing is stored of. This agent's own is the present, but for a second.
+   */
+  lastHeardMs(agent: string): number | undefined;
   /** Cluster time less this process's clock, in milliseconds; undefined until it was measured. */
   offsetMs(): number | undefined;
   /** Calls `lost` once when the lease was taken by another incarnation. */

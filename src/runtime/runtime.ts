@@ -126,10 +126,13 @@ export class Runtime {
     await this.#mailRoom.open();
   }
 
-  /** Takes one record over; the mail that waits for it follows. Undefined where somebody else was quicker. */
-  async adopt(stored: StoredRecord): Promise<DurableActor | undefined> {
+  /**
+   * Takes one record over, with `event` as the step that the event leads to; the mail that waits for it follows. Undefined
+   * where somebody else was quicker.
+   */
+  async adopt(stored: StoredRecord, event?: EventObject): Promise<DurableActor | undefined> {
     const { kind, id } = stored.record;
-    return await this.#launch(kind, id, onExit => this.#adopt(stored, onExit));
+    return await this.#launch(kind, id, onExit => this.#adopt(stored, onExit, event));
   }
 
   /**
@@ -260,9 +263,13 @@ export class Runtime {
     }
   }
 
-  async #adopt(stored: StoredRecord, onExit: (exit: Exit) => void): Promise<DurableActor | undefined> {
+  async #adopt(
+    stored: StoredRecord,
+    onExit: (exit: Exit) => void,
+    event?: EventObject,
+  ): Promise<DurableActor | undefined> {
     const { definition } = this.#known(stored.record.kind);
-    const adopted = await adoptDurable(this.host, definition, stored, onExit);
+    const adopted = await adoptDurable(this.host, definition, stored, onExit, event);
     return 'actor' in adopted ? adopted.actor : undefined;
   }
 

@@ -127,6 +127,6 @@ export function firstPart(state: string): string {
   return state.split('.', 1)[0] ?? state;
 }
 
-function textOf(value: unknown): string | null {
+export function textOf(value: unknown): string | null {
   return typeof value === 'string' ? value : null;
 }

@@ -147,6 +147,16 @@ export const facts: { [Name in FactName]: FactEntry<Name> } = {
       message: 'in words, with the file and what is damaged; null where it went well',
     },
   },
+  'run.given-up': {
+    level: 'warn',
+    message: 'run had been ended by another agent',
+    fields: {
+      ...actor,
+      by: 'the agent that ended it',
+      state: 'how it ended',
+      pids: 'the processes of it that were found here, and are stopped',
+    },
+  },
   'sweep.removed': {
     level: 'info',
     message: 'removed what a crash had left',

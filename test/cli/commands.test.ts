@@ -89,6 +89,12 @@ describe('actors', () => {
     expect(service.asked.map(([command]) => command)).toEqual(['actor.get', 'backup.suspend']);
   });
 
+  test('a command to a run whose agent is away says that it is stored, and for whom', async () => {
+    service.answers({ ...known, 'backup.cancel': () => ({ actor: wireRecord({ reason: 'host-away' }) }) });
+    const { status, stdout } = await run(['cancel', 'backup/photos-1']);
+    expect([status, stdout]).toEqual([0, expect.stringContaining('an agent that is away: the command is stored')]);
+  });
+
   test('an id that nothing has is not found, and what is no id is invalid', async () => {
     service.answers(known);
     const ran = await run(['show', 'nothing-1']);

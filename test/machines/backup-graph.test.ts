@@ -69,6 +69,31 @@ describe.each(families)('a $task', ({ task, commits }) => {
     expect(cancels).toBeGreaterThan(20);
   });
 
+  it.each(choices)(
+    'that drains by %s is lost with its host, and only its slot is asked and what is left removed',
+    onDrain => {
+      const { walk, reached } = ofChoice(onDrain);
+      let ended = 0;
+      for (const from of reached.values()) {
+        if (from.status !== 'active') continue;
+        ended += 1;
+        const given = step(walk.machine, from, run.hostAway);
+        expect([run.keyOf(from), topOf(given)]).toEqual([run.keyOf(from), 'cleaning']);
+        const { ends, passed, wrong } = outcomesFrom(walk, given, toTheEnd, isFinal);
+        expect([run.keyOf(from), wrong]).toEqual([run.keyOf(from), []]);
+        expect(
+          [...passed].filter(key => !/^(cleaning|lost|completed|partial|cancelled|timed-out|failed)/.test(key)),
+        ).toEqual([]);
+        const { slot, ending } = contextOf(from);
+        const said = slot === 'open' ? ['completed', 'lost', 'partial'] : ['lost'];
+        // What is cleaning up has its ending, unless its slot cannot be asked: its engine was gone before.
+        if (topOf(from) !== 'cleaning') expect([run.keyOf(from), [...ends].sort()]).toEqual([run.keyOf(from), said]);
+        else expect([...ends].filter(end => ![...said, ending].includes(end))).toEqual([]);
+      }
+      expect(ended).toBeGreaterThan(20);
+    },
+  );
+
   it.each(choices)('that drains by %s comes to its end once it is stopping, without anybody’s help', onDrain => {
     const { walk, reached } = ofChoice(onDrain);
     for (const from of reached.values()) {

@@ -287,6 +287,32 @@ describe('a drain', () => {
     const events = [...prepared, run.drain, run.passed('hostAway'), run.voided, run.cleaned];
     expect(play({ onDrain: 'detach' }, events)).toMatchObject({ last: 'lost', context: { reason: 'host-away' } });
   });
+
+  it('whose host stays away is what its slot says, and lost with an open one where nobody could ask', () => {
+    const given = [...prepared, run.hostAway];
+    const found = run.done('settleSlot', { slot: 'manifest', outcome: 'completed' });
+    expect(play({}, [...given, run.voided, run.cleaned])).toMatchObject({ last: 'lost', context: { slot: 'void' } });
+    expect(play({}, [...given, found, run.cleaned])).toMatchObject({
+      last: 'completed',
+      context: { slot: 'manifest' },
+    });
+    const { last, context } = play({}, [...given, run.failed('settleSlot', run.permanent), run.cleaned]);
+    expect(last).toBe('lost');
+    expect(context).toMatchObject({ slot: 'open', reason: 'host-away', deadline: 'hostAway' });
+    expect(context.message).toBe(
+      'its agent nas-1 stayed away: it was last heard of at 2026-03-01T00:00:00.000Z; nobody could ask whether it was committed: it failed: repository-full',
+    );
+  });
+
+  it('that was being cancelled when its host went is cancelled only if its engine was gone and its slot is void', () => {
+    const cancelled = [...prepared, run.told('backup.cancel')];
+    const unasked = run.failed('settleSlot', run.permanent);
+    expect(play({}, [...cancelled, run.hostAway, run.voided, run.cleaned]).last).toBe('lost');
+    expect(play({}, [...cancelled, run.gone, run.hostAway, run.voided, run.cleaned]).last).toBe('cancelled');
+    expect(play({}, [...cancelled, run.gone, run.hostAway, unasked, run.cleaned]).last).toBe('lost');
+    const failed = [...prepared, run.failed('transfer', run.permanent), run.hostAway, unasked, run.cleaned];
+    expect(play({}, failed)).toMatchObject({ last: 'failed', context: { reason: 'repository-full' } });
+  });
 });
 
 describe('a run that commits nothing', () => {

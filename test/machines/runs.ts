@@ -35,10 +35,12 @@ export function inputOf({
   return { id: 'photos-1', task, agent: 'nas-1', document, planRevision: 1, policy, restore: null, at: started };
 }
 
-/** What guards read: configurations that agree in it behave alike. */
+/** What guards read, and what decides an ending: configurations that agree in it behave alike. */
 export function keyOf(snapshot: AnyMachineSnapshot): string {
-  const { ending, slot, admitted, staged, suspendedBy, drain, attempt } = snapshot.context as RunContext;
-  return [pathOf(snapshot), ending, slot, admitted, staged?.outcome, suspendedBy, drain !== null, attempt].join(' ');
+  const { ending, slot, admitted, staged, suspendedBy, drain, attempt, deadline } = snapshot.context as RunContext;
+  const isAway = deadline === 'hostAway';
+  const read = [ending, slot, admitted, staged?.outcome, suspendedBy, drain !== null, attempt, isAway];
+  return [pathOf(snapshot), ...read].join(' ');
 }
 
 export function walkOf(options: RunOptions): Walk {
@@ -133,4 +135,5 @@ export function commandsOf(task: RunKind): EventObject[] {
 }
 
 const low = told('turn.obstructed', { reason: 'repository-low', message: 'it has 1 GiB free', hint: 'make room' });
-export const facts: EventObject[] = [drain, told('agent.returned'), told('engine.stalled'), low];
+export const hostAway = told('host.away', { agent: 'nas-1', since: '2026-03-01T00:00:00.000Z', cancelled: false });
+export const facts: EventObject[] = [drain, hostAway, told('agent.returned'), told('engine.stalled'), low];

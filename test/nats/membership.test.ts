@@ -104,6 +104,26 @@ test('a member that falls silent is judged dead only after a lease in which the 
   expect(await find(judge, 'judge')).toMatchObject({ alive: true });
 });
 
+test('when a member was last heard of is the same for whoever joins later, with whatever clock, also of one that left', async () => {
+  const began = Date.now();
+  const gone = member(lease('gone'));
+  await gone.join();
+  await gone.leave(AbortSignal.timeout(2_000));
+  const left = Date.now();
+  const later = [0, 86_400_000].map(aheadMs => member(lease(`later-${aheadMs}`), { now: () => Date.now() + aheadMs }));
+  const heard: number[] = [];
+  for (const each of later) {
+    await each.join();
+    heard.push(await eventually('it is heard of', () => each.lastHeardMs('gone')));
+  }
+  expect(heard[0]).toBe(heard[1]);
+  expect(heard[0]).toBeGreaterThanOrEqual(began);
+  expect(heard[0]).toBeLessThanOrEqual(left);
+  const own = await eventually('it hears itself', () => later[1]?.lastHeardMs('later-86400000'));
+  expect(Math.abs(own - Date.now())).toBeLessThan(2_000);
+  expect(later[1]?.lastHeardMs('never-there')).toBeUndefined();
+});
+
 test('the offset of the cluster is measured, and follows a clock that is set', async () => {
   let aheadMs = 30_000;
   const one = member(lease('offset'), { now: () => Date.now() + aheadMs });

@@ -7,6 +7,7 @@ import { command } from '../../nats/command-service.ts';
 import { explain } from '../../runtime/explanation.ts';
 import { summaryOf } from '../../runtime/record.ts';
 import type { AgentParts } from '../agent-parts.ts';
+import { awayNow, awayText, showing, shownAway, untilAway } from '../custody/host-away.ts';
 import { answerPlaced } from '../responsibility.ts';
 import { idText, unknownKind } from './lookups.ts';
 import { queuedOn } from './queue-commands.ts';
@@ -40,7 +41,8 @@ export function actorCommands(parts: AgentParts) {
       }),
       handle: async ({ kind, state, reason, plan, agent, limit = 1_000, cursor }) => {
         if (kind !== undefined) refuseUnknownKind(kind);
-        const all = await recordsOf(store, kind);
+        const shown = await showing(parts);
+        const all = (await recordsOf(store, kind)).map(({ record, revision }) => ({ record: shown(record), revision }));
         const wanted = all.filter(
           ({ record, revision }) =>
             (cursor === undefined || revision < Number(cursor)) &&
@@ -59,7 +61,10 @@ export function actorCommands(parts: AgentParts) {
     }),
     'actor.get': command({
       schema: z.strictObject(actor),
-      handle: async ({ kind, id }) => ({ actor: withProgress(parts, (await knownOf(kind, id)).record) }),
+      handle: async ({ kind, id }) => {
+        const { record } = await knownOf(kind, id);
+        return { actor: (await showing(parts))(withProgress(parts, record)) };
+      },
     }),
     'actor.history': command({
       schema: z.strictObject({
@@ -77,7 +82,9 @@ export function actorCommands(parts: AgentParts) {
       schema: z.strictObject({ ...actor, command: z.looseObject({ type: z.string() }).optional() }),
       handle: async ({ kind, id }) => {
         const { record } = await knownOf(kind, id);
-        const explained = explain(record, parts.runtime.definition(kind));
+        const away = await awayNow(record, parts);
+        const explained = explain(shownAway(record, away), parts.runtime.definition(kind));
+        if (away) return { ...explained, waitsFor: awayText(away), until: untilAway(away) };
         if (firstPart(record) !== 'pending') return explained;
         const place = (await queuedOn(parts, String(record.context.agent))).find(each => each.id === id);
         if (!place) return explained;

@@ -7,6 +7,7 @@ import type { RunContext } from '../../domain/run.ts';
 import { type AnyCommand, command } from '../../nats/command-service.ts';
 import type { ActorRecord } from '../../runtime/record.ts';
 import type { AgentParts } from '../agent-parts.ts';
+import { showing } from '../custody/host-away.ts';
 import { type OfferedKind, offeredKinds } from '../runs/run-definitions.ts';
 import { idText, planOrBackups } from './lookups.ts';
 import { firstPart, recordOf, recordsOf } from './records.ts';
@@ -51,7 +52,10 @@ function commandsOfKind(parts: AgentParts, kind: OfferedKind): Record<string, An
     ...Object.fromEntries(verbs),
     [`${kind}.get`]: command({
       schema: z.strictObject({ id: idText }),
-      handle: async ({ id }) => ({ actor: withProgress(parts, (await recordOf(parts.store, kind, id)).record) }),
+      handle: async ({ id }) => {
+        const { record } = await recordOf(parts.store, kind, id);
+        return { actor: (await showing(parts))(withProgress(parts, record)) };
+      },
     }),
     [`${kind}.list`]: command({
       schema: z.strictObject({ plan: nameText.optional(), state: z.string().optional(), limit }),
@@ -64,9 +68,8 @@ function commandsOfKind(parts: AgentParts, kind: OfferedKind): Record<string, An
         );
         const deleted = kind === 'backup' || kind === 'snapshot' ? await parts.catalog.deleted() : [];
         const deletedAt = new Map(deleted.map(entry => [entry.id, entry.deletedAt]));
-        const rows = wanted
-          .slice(0, most)
-          .map(record => ({ ...rowOf(record), deletedAt: deletedAt.get(record.id) ?? null }));
+        const listed = wanted.slice(0, most).map(await showing(parts));
+        const rows = listed.map(record => ({ ...rowOf(record), deletedAt: deletedAt.get(record.id) ?? null }));
         return { [listKeys[kind]]: rows };
       },
     }),

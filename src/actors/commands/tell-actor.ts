@@ -2,6 +2,7 @@
 import { type AnswerCode, AnswerError, answerCodes } from '../../core/answer-error.ts';
 import { type ActorRecord, summaryOf } from '../../runtime/record.ts';
 import type { AgentParts } from '../agent-parts.ts';
+import { awayNow, type HostAway, shownAway } from '../custody/host-away.ts';
 import { recordOf } from './records.ts';
 
 /** How long an actor may take to answer a command. */
@@ -17,7 +18,8 @@ interface Outcome {
 
 /**
  * Sends a command to an actor and resolves with its outcome: `actor` is its record, without context, of the step that the
- * command caused, also when it is repeated. What the actor refuses is thrown as its AnswerError.
+ * command caused, also when it is repeated. What the actor refuses is thrown as its AnswerError. A command to a run whose
+ * agent is away is stored, for that agent or whoever ends the run for it, and `actor` is the record that there is.
  */
 export async function tellActor(
   parts: AgentParts,
@@ -26,7 +28,8 @@ export async function tellActor(
   said: { type: string; requestId?: unknown },
 ): Promise<object> {
   // The record of an actor that runs here is at hand; should it be overtaken, whoever took over gets the mail and judges.
-  const record = parts.runtime.find(kind, id)?.record ?? (await recordOf(parts.store, kind, id)).record;
+  const here = parts.runtime.find(kind, id)?.record;
+  const record = here ?? (await recordOf(parts.store, kind, id)).record;
   if (tookEffect(record, said.requestId)) return { actor: summaryOf(await firstOf(parts, record, said)) };
   if (record.final)
     throw new AnswerError(
@@ -34,11 +37,28 @@ export async function tellActor(
       `${kind} ${id} is over: it is ${record.state}`,
       'a final state is final; start another',
     );
+  const away = here ? undefined : await awayNow(record, parts);
+  // What its agent never took has begun nothing: a cancel need not wait for that agent.
+  const isTaken = away && said.type === `${kind}.cancel` && (await parts.custody.takeUntaken(kind, id));
+  if (away && !isTaken) {
+    if (!record.canTake.includes(said.type)) throw notTaken(record, away, said.type);
+    await parts.runtime.host.mailboxes.send(kind, id, Buffer.from(JSON.stringify(said)));
+    return { actor: summaryOf(shownAway(record, away)) };
+  }
   const answer = (await parts.ask(kind, id, said, answerWithinMs)) as Outcome;
   if (answer.ok && answer.repeated) return { actor: summaryOf(await firstOf(parts, record, said)) };
   if (answer.ok) return { actor: answer.actor };
   const { code = 'internal', message = 'no reason was given', hint = '' } = answer.error ?? {};
   throw new AnswerError(Object.hasOwn(answerCodes, code) ? (code as AnswerCode) : 'internal', message, hint);
+}
+
+function notTaken({ kind, id, state, canTake }: ActorRecord, { agent }: HostAway, type: string): AnswerError {
+  const takes = canTake.length > 0 ? `it takes: ${canTake.join(', ')}` : 'it takes no command there';
+  return new AnswerError(
+    'refused',
+    `${kind} ${id} is ${state}, and its agent ${agent} is away: ${type} is not taken`,
+    takes,
+  );
 }
 
 function tookEffect({ requests }: ActorRecord, requestId: unknown): requestId is string {

@@ -1,7 +1,7 @@
 /** What a drain of an agent would do to each of its actors, and how long it could take: asked of the machines themselves. */
 import type { RunContext } from '../../domain/run.ts';
 import type { MachineDefinition } from '../../runtime/definition.ts';
-import { stateAfter } from '../../runtime/foresight.ts';
+import { selfAfter } from '../../runtime/foresight.ts';
 import type { ActorRecord } from '../../runtime/record.ts';
 
 export interface ForecastRow {
@@ -25,7 +25,7 @@ export function drainForecast(
 ): ForecastRow {
   const { kind, id, state } = record;
   const drain = { type: definition.drainEvent ?? '', at: now, deadline: now + graceMs };
-  const after = stateAfter(definition, record, drain) ?? state;
+  const after = selfAfter(definition, record, drain)?.state ?? state;
   if (kind === 'schedule') return { kind, id, would: 'release', takesMs: after === 'released' ? 0 : graceMs };
   const context = record.context as unknown as RunContext;
   const suspendMs = Math.min(context.policy.deadlinesMs.cancelGrace ?? graceMs, graceMs / 2);

@@ -7,6 +7,7 @@
  * 3. An end that this agent has taken is not taken again: what is asked again after it is done again.
  * 4. What an engine leaves running when it exits is killed before anybody hears of its end.
  */
+import { existsSync } from 'node:fs';
 import type { Progress, RunKind } from '../../domain/run.ts';
 import type { EngineStep } from '../../engines/engine.ts';
 import { endedByRunner, leftNoWord, permanent } from '../../engines/failures.ts';
@@ -22,6 +23,7 @@ import {
   startEngine,
   stopLeftover,
 } from '../../runner/engine-process.ts';
+import { pidsOfRun } from '../../runner/local-runs.ts';
 import { RunDirectory } from '../../runner/run-directory.ts';
 import { EngineProgress } from './engine-progress.ts';
 
@@ -78,6 +80,7 @@ export class EngineRuns {
   readonly #starting = new Map<string, { key: string; started: Promise<Followed> }>();
   /** Runs that go on without this agent, also one whose process is only being started. */
   readonly #letGo = new Set<string>();
+  readonly #stoppingLeft = new Map<string, Promise<StopResult | undefined>>();
   /** The keys whose ends were taken, by run. */
   readonly #taken = new Map<string, string>();
 
@@ -160,11 +163,22 @@ export class EngineRuns {
     return await this.#stopNow(id, order);
   }
 
+  /** The processes that a run has here, also those that an agent that is gone left; undefined where it has no directory. */
+  leftOf(id: string): number[] | undefined {
+    return existsSync(this.#directoryOf(id).path) ? pidsOfRun(this.#options.data, id) : undefined;
+  }
+
   /**
    * Ends what an agent that is gone left of a run that is over, such as one that was given up for lost meanwhile; undefined
-   * where it never started anything.
+   * where it never started anything. Whoever asks while that is under way hears of the same end.
    */
-  async stopLeft(id: string): Promise<StopResult | undefined> {
+  stopLeft(id: string): Promise<StopResult | undefined> {
+    const stopping = this.#stoppingLeft.get(id) ?? this.#stopLeft(id).finally(() => this.#stoppingLeft.delete(id));
+    this.#stoppingLeft.set(id, stopping);
+    return stopping;
+  }
+
+  async #stopLeft(id: string): Promise<StopResult | undefined> {
     if (lastToken(this.#directoryOf(id)) === undefined) return undefined;
     return await this.stop(id, { graceMs: leftoverGraceMs });
   }

@@ -1,6 +1,8 @@
 /**
- * What a run does to the world: the effects of `machines/backup.ts`, by the engine of its plan. A run that is bound to
- * another agent, whose record this one adopted for its deadlines only, does nothing: it never began.
+ * What a run does to the world: the effects of `machines/backup.ts`, by the engine of its plan.
+ *
+ * A run that is bound to another agent, whose record this one took over to end it, does nothing here but ask its commit
+ * slot, where the catalog keeps that: what its own agent left, that agent removes.
  */
 import type {
   CleanUpOutput,
@@ -137,7 +139,7 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
 
     cleanUp: effect<CleanUpOutput, RunEffectInput>(async ({ input, signal }) => {
       const { run } = input;
-      if (isBoundElsewhere(run, parts)) return { kept: [] };
+      if (isBoundElsewhere(run, parts)) return { kept: run.admitted ? [leftBehind(run)] : [] };
       pings.ended(run);
       const failedHooks = await hooks.finally(run, signal).catch((error: unknown) => [failureOf(error).message]);
       const cleaned = await cleanedUp(input, parts, signal);
@@ -159,6 +161,7 @@ async function voided(input: RunEffectInput, parts: AgentParts, signal: AbortSig
     const wanted = { slot: 'void' as const, run: run.id, epoch, at: timeText(parts.clock.now()) };
     return await entered(run, await parts.entries.settle(wanted, signal), parts);
   }
+  if (isBoundElsewhere(run, parts)) throw outOfReach(run);
   const work = slot.void(await scopeOf(input, parts, signal), epoch);
   return await entered(run, await done(work, 'void', input, parts, signal), parts);
 }
@@ -181,6 +184,16 @@ async function scratchLeft({ id, pids }: RunContext, { config }: AgentParts): Pr
 
 function isBoundElsewhere({ agent }: RunContext, { config }: AgentParts): boolean {
   return agent !== config.name;
+}
+
+function leftBehind({ agent }: RunContext): string {
+  return `whatever it left on the host of agent ${agent}: that agent removes it when it is back`;
+}
+
+/** A path says nothing about which host's disk it means, so nobody but its own agent decides a slot that is a file. */
+function outOfReach({ agent, document }: RunContext) {
+  const message = `its commit slot is in the repository ${repositoryName(document)} of agent ${agent}, which decides it when it is back`;
+  return permanent('repository-unreachable', message, '');
 }
 
 async function stopped(run: RunContext, parts: AgentParts): Promise<StopOutput> {

@@ -29,6 +29,7 @@ import { effect } from '../../runtime/effect.ts';
 import { explain } from '../../runtime/explanation.ts';
 import type { ActorRecord } from '../../runtime/record.ts';
 import type { AgentParts } from '../agent-parts.ts';
+import { agentOf, awayNow, awayText } from '../custody/host-away.ts';
 import { followRun } from './run-follower.ts';
 import { taskOf } from './tasks.ts';
 import { startTickRun, type TickParts } from './tick-run.ts';
@@ -86,15 +87,17 @@ async function knownOf(parts: ScheduleParts, schedule: ScheduleContext): Promise
   };
 }
 
-async function busyOf({ store, runtime }: ScheduleParts, { run, kind }: StartedRun): Promise<Busy | null> {
-  const record = (await store.read(kind, run))?.record;
-  return record && !record.final ? { run, kind, ...madeOf({ runtime }, record) } : null;
+async function busyOf(parts: ScheduleParts, { run, kind }: StartedRun): Promise<Busy | null> {
+  const record = (await parts.store.read(kind, run))?.record;
+  return record && !record.final ? { run, kind, ...(await madeOf(parts, record)) } : null;
 }
 
-function madeOf({ runtime }: Pick<ScheduleParts, 'runtime'>, record: ActorRecord): Pick<Busy, 'state' | 'why'> {
-  const { waitsFor, why } = explain(record, runtime.definition(record.kind));
-  const agent = record.owner?.agent ?? record.handTo ?? 'nobody';
-  return { state: record.state, why: `it is ${record.state} on agent ${agent}: ${waitsFor ?? why}` };
+async function madeOf(parts: ScheduleParts, record: ActorRecord): Promise<Pick<Busy, 'state' | 'why'>> {
+  const { state } = record;
+  const away = await awayNow(record, parts);
+  if (away) return { state, why: `it is ${state} on ${awayText(away)}` };
+  const { waitsFor, why } = explain(record, parts.runtime.definition(record.kind));
+  return { state, why: `it is ${state} on agent ${agentOf(record)}: ${waitsFor ?? why}` };
 }
 
 async function ranOf(
@@ -119,7 +122,7 @@ async function begun(
   if (!start) return { made: null, fates };
   const made = await startTickRun(parts, schedule, start, signal);
   if (made === 'forgotten') return { made: { state: 'over', why: 'it is over long since' }, fates };
-  if (!('cannot' in made)) return { made: madeOf(parts, made), fates };
+  if (!('cannot' in made)) return { made: await madeOf(parts, made), fates };
   const refused = refusedStart(start, made.cannot);
   return { made: null, fates: fates.map(each => (each.tick === start.tick ? refused : each)) };
 }
@@ -128,6 +131,7 @@ async function cancel(parts: ScheduleParts, { kind, run }: Busy): Promise<void> 
   const note = 'the next tick of its schedule takes its place (overlap: cancel-previous)';
   const command = { type: `${kind}.cancel`, note, requestId: `superseded-${run}` };
   await parts.runtime.host.mailboxes.send(kind, run, Buffer.from(JSON.stringify(command)));
+  await parts.custody.takeUntaken(kind, run);
 }
 
 function tell({ observe }: ScheduleParts, { at, ...fate }: TickFate): void {

@@ -22,7 +22,7 @@ import { type Task, taskOf } from './tasks.ts';
 export interface TickParts
   extends Pick<AgentParts, 'config' | 'runtime' | 'store' | 'catalog' | 'membership' | 'clock' | 'askAgents'> {
   plans: Pick<AgentParts['plans'], 'get'>;
-  custody: Pick<AgentParts['custody'], 'take' | 'created'>;
+  custody: Pick<AgentParts['custody'], 'take' | 'takeUntaken' | 'created'>;
 }
 
 /** How long the agent of a run that was created for it is asked to take it. It would find it anyway. */

@@ -1,7 +1,8 @@
 /**
  * The sweeper: a child of the agent's tree that finds what crashes left, and removes it by proof.
  *
- * 1. It looks at the agent's start and every ten minutes, and not while the agent drains: then it is no more.
+ * 1. It looks at the agent's start, every ten minutes, and when a run of this agent was ended by another; not while the
+ *    agent drains: then it is no more.
  * 2. What a run left is removed only where its record is final, or where nobody knows of the run, an incarnation before
  *    this one left it and no process of it lives. What a run that is not over has, or another agent's, is not touched.
  * 3. Each removal is told; what cannot be proved is left, and told once by an incarnation.
@@ -9,6 +10,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AnswerError } from '../../core/answer-error.ts';
+import type { Fact } from '../../core/observer.ts';
 import { timeText } from '../../runtime/step-record.ts';
 import type { Child, ChildSpec } from '../../runtime/supervisor.ts';
 import type { AgentParts } from '../agent-parts.ts';
@@ -23,9 +25,18 @@ export class Sweeper {
   /** By the clock of the host, as its files have it. */
   readonly #sinceMs = Date.now();
   readonly #told = new Set<string>();
+  #wake: () => void = () => undefined;
+  #isWoken = false;
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
+  }
+
+  /** Sweeps soon where a fact says that there is something. */
+  hear({ fact }: Fact): void {
+    if (fact !== 'run.given-up') return;
+    this.#isWoken = true;
+    this.#wake();
   }
 
   asChild(): ChildSpec {
@@ -49,11 +60,23 @@ export class Sweeper {
   /** Resolves once the signal is aborted; never rejects. */
   async #sweepUntil(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      this.#isWoken = false;
       const bound = AbortSignal.any([signal, AbortSignal.timeout(sweepMsMax)]);
       for (const sweep of [sweepRuns, sweepRepositories])
         await sweep(this.#parts, this.#sweep(bound)).catch((error: unknown) => this.#trouble(error, bound));
-      await sleep(everyMs, undefined, { signal, ref: false }).catch(() => undefined);
+      await this.#rest(signal);
     }
+  }
+
+  /** Until the next sweep is due, it is woken, or the signal is aborted. */
+  async #rest(signal: AbortSignal): Promise<void> {
+    const woken = Promise.withResolvers<void>();
+    this.#wake = woken.resolve;
+    const isOver = new AbortController();
+    const rest = AbortSignal.any([signal, isOver.signal]);
+    const slept = sleep(everyMs, undefined, { signal: rest, ref: false }).catch(() => undefined);
+    if (!this.#isWoken) await Promise.race([slept, woken.promise]);
+    isOver.abort();
   }
 
   #sweep(signal: AbortSignal): Sweep {

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { AnswerError } from '../../core/answer-error.ts';
 import { printable } from '../../core/printable.ts';
 import { runKinds } from '../../domain/run.ts';
+import { isObject } from '../../view/wire.ts';
 import { findActor } from '../actor-reference.ts';
 import { type Cli, examples } from '../cli.ts';
 import { exitStatus } from '../exit-status.ts';
@@ -13,6 +14,9 @@ const verbs = [
   { verb: 'suspend', summary: 'stop a run at a point from which it can go on', done: 'is being suspended' },
   { verb: 'resume', summary: 'let a suspended run go on', done: 'goes on' },
 ] as const;
+
+const away =
+  'has an agent that is away: the command is stored, and taken when that agent is back; `reeve explain` says until when';
 
 interface Options {
   note?: string;
@@ -43,7 +47,8 @@ export function addControl(program: Command, cli: Cli): void {
             id: actor.id,
             ...(options.note !== undefined && { note: options.note }),
           });
-          session.result(answer, () => session.print(`${actor.kind} ${printable(actor.id)} ${done}`));
+          const told = isObject(answer.actor) && answer.actor.reason === 'host-away' ? away : done;
+          session.result(answer, () => session.print(`${actor.kind} ${printable(actor.id)} ${told}`));
           return exitStatus.done;
         }),
       );

@@ -58,7 +58,7 @@ export class Mortal {
       membership: { list: async () => [] } as never,
       clock,
       observe,
-      custody: { take: async () => false, created: () => undefined },
+      custody: { take: async () => false, takeUntaken: async () => false, created: () => undefined },
       askAgents: unused,
       fates: {
         append: fate =>

@@ -73,7 +73,7 @@ async function openAgent(url: string, onTold: (schedule: string, tickMs: number)
     observe: fact => {
       if (fact.fact === 'tick.fated') onTold(fact.schedule, Date.parse(fact.tick));
     },
-    custody: { take: async () => false, created: () => undefined },
+    custody: { take: async () => false, takeUntaken: async () => false, created: () => undefined },
     askAgents: () => Promise.reject(new Error('there are no others')),
     onEvent: () => () => undefined,
     untilReplayed: async () => undefined,
