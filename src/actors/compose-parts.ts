@@ -105,7 +105,7 @@ export function composeParts({ config, version, cluster, clock, observe, now }: 
     observe,
     engineRuns,
     turns,
-    hooks: new Hooks({ hooks: config.hooks, observe, now }),
+    hooks: new Hooks({ data: config.data, hooks: config.hooks, observe, now }),
     pings: new Pings({ pings: config.pings, observe, now }),
     ask: (kind, id, command, withinMs) => correspondence.ask(kind, id, command, withinMs),
     followDocuments: heard => followDocuments(link, names, heard),

@@ -18,7 +18,7 @@ import type { RunDirectory } from '../runner/run-directory.ts';
 /** What an adapter is told of the run that it works for. */
 export interface EngineScope {
   run: RunContext;
-  /** Changes with each attempt and each resumption; a helper call carries it as its token. */
+  /** Changes with each attempt and each resumption, and no other agent of the host has it: the token of helper calls. */
   key: string;
   repository: RepositoryConfig;
   config: AgentConfig;

@@ -25,6 +25,7 @@ import {
 } from '../../runner/engine-process.ts';
 import { pidsOfRun } from '../../runner/local-runs.ts';
 import { RunDirectory } from '../../runner/run-directory.ts';
+import { runToken } from '../../runner/run-token.ts';
 import { EngineProgress } from './engine-progress.ts';
 
 export interface EngineRunsOptions {
@@ -153,7 +154,7 @@ export class EngineRuns {
   async reattach(run: RunOfEngine, step: EngineStep<unknown>): Promise<Attached['found']> {
     this.#letGo.delete(run.id);
     if (this.#runs.has(run.id)) return 'alive';
-    const isIts = lastToken(this.#directoryOf(run.id)) === run.key;
+    const isIts = this.#isLast(run);
     return isIts ? (await this.#attach(run, step)).found : 'gone';
   }
 
@@ -191,6 +192,11 @@ export class EngineRuns {
     return stopped;
   }
 
+  /** Whether the last start of the run was under this key. */
+  #isLast({ id, key }: RunOfEngine): boolean {
+    return lastToken(this.#directoryOf(id)) === runToken(this.#options.data, key);
+  }
+
   #directoryOf(id: string): RunDirectory {
     return new RunDirectory(this.#options.data, id);
   }
@@ -214,7 +220,7 @@ export class EngineRuns {
   /** What another incarnation left under this key: a process that runs, or an end that nobody has taken. */
   async #left(run: RunOfEngine, step: EngineStep<unknown>): Promise<Followed | undefined> {
     const { id, key, isRepeatable = true } = run;
-    if (this.#runs.has(id) || lastToken(this.#directoryOf(id)) !== key || this.#taken.get(id) === key) return undefined;
+    if (this.#runs.has(id) || !this.#isLast(run) || this.#taken.get(id) === key) return undefined;
     const { found, followed } = await this.#attach(run, step);
     if (followed || isRepeatable) return followed;
     this.#taken.set(id, key);
@@ -246,7 +252,8 @@ export class EngineRuns {
     const { limits = {}, onUnlimited } = this.#options;
     const progress = this.#progressOf(run);
     const listener = this.#listenerOf(step, progress);
-    const process = await startEngine({ ...order, directory, token: key, bounds, limits, ...listener });
+    const token = runToken(this.#options.data, key);
+    const process = await startEngine({ ...order, directory, token, bounds, limits, ...listener });
     if (process.unlimited.length > 0) onUnlimited?.(kind, id, process.unlimited);
     return this.#follow(run, step, process, progress);
   }

@@ -2,6 +2,7 @@
 import type { RunEffectInput } from '../../../machines/run-effects.ts';
 import type { EngineScope } from '../../engines/engine.ts';
 import { permanent } from '../../engines/failures.ts';
+import { runToken } from '../../runner/run-token.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { repositoryOf } from '../plans/places.ts';
 import { withScratch } from './scratch.ts';
@@ -15,7 +16,7 @@ export async function scopeOf(
   const { config, engineRuns, entries } = parts;
   return {
     run: withScratch(run, config),
-    key,
+    key: runToken(config.data, key),
     repository: repositoryOf(run.document, config),
     config,
     directory: await engineRuns.directory(run.id),

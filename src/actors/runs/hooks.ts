@@ -15,10 +15,13 @@ import type { RunContext } from '../../domain/run.ts';
 import { howItEnded, permanent } from '../../engines/failures.ts';
 import { callHelper } from '../../runner/helper-call.ts';
 import { Members } from '../../runner/members.ts';
+import { runToken } from '../../runner/run-token.ts';
 import { StopLadder } from '../../runner/stop-ladder.ts';
 import { OneAtATime } from './one-at-a-time.ts';
 
 export interface HooksOptions {
+  /** The agent's data directory. */
+  data: string;
   /** By name, as the agent's file defines them. */
   hooks: Readonly<Record<string, HookConfig>>;
   /** Told of every hook that failed, whatever comes of it. */
@@ -82,7 +85,7 @@ export class Hooks {
     if (!hooks) return; // else also with none of this kind: the last one of the other must be gone
     await this.#turns.run(run.id, async () => {
       signal.throwIfAborted();
-      await endLeftovers(run);
+      await endLeftovers(run, this.#tokenOf(run));
       const endMs = performance.now() + (run.policy.deadlinesMs.hooks ?? Number.POSITIVE_INFINITY);
       for (const name of hooks[when] ?? []) {
         const failure = await this.#failureOf(name, { run, when, endMs, signal });
@@ -117,7 +120,7 @@ export class Hooks {
         command,
         args,
         env: variablesOf(run, when),
-        token: tokenOf(run),
+        token: this.#tokenOf(run),
         signal,
         timeoutMs,
       });
@@ -131,6 +134,10 @@ export class Hooks {
     }
   }
 
+  #tokenOf({ id }: RunContext): string {
+    return runToken(this.#options.data, `${id}/hook`);
+  }
+
   #hookOf(name: string): HookConfig | undefined {
     const { hooks } = this.#options;
     return Object.hasOwn(hooks, name) ? hooks[name] : undefined;
@@ -142,10 +149,6 @@ function isForHooks({ task }: RunContext): boolean {
   return task === 'backup' || task === 'snapshot';
 }
 
-function tokenOf({ id }: RunContext): string {
-  return `${id}/hook`;
-}
-
 function variablesOf(run: RunContext, when: When): Record<string, string> {
   const known = { REEVE_RUN_ID: run.id, REEVE_PLAN: run.plan, REEVE_TASK: run.task };
   if (when === 'before') return known;
@@ -154,11 +157,11 @@ function variablesOf(run: RunContext, when: When): Record<string, string> {
 }
 
 /** Rejects where a process of a hook cannot be killed: it would work against the one that is to start. */
-async function endLeftovers(run: RunContext): Promise<void> {
-  const stopped = await new StopLadder(new Members(undefined, tokenOf(run)), [], { graceMs: 0 }).run();
+async function endLeftovers({ id }: RunContext, token: string): Promise<void> {
+  const stopped = await new StopLadder(new Members(undefined, token), [], { graceMs: 0 }).run();
   if (stopped.gone) return;
   const pids = stopped.pids.join(', ');
-  throw permanent('unkillable', `processes of an earlier hook of ${run.id} could not be ended: ${pids}`, '');
+  throw permanent('unkillable', `processes of an earlier hook of ${id} could not be ended: ${pids}`, '');
 }
 
 function deadlineOf(run: RunContext): string {

@@ -9,6 +9,7 @@ import { filesStep } from '../../../src/engines/files/engine.ts';
 import type { EngineResultOf } from '../../../src/engines/files/events.ts';
 import type { JobOf } from '../../../src/engines/files/job.ts';
 import { hasInEnvironment, processEntries } from '../../../src/runner/process-table.ts';
+import { runToken } from '../../../src/runner/run-token.ts';
 
 let directory: string;
 let runs: EngineRuns;
@@ -19,7 +20,7 @@ beforeEach(async () => {
   await mkdir(join(directory, 'source'));
   await writeFile(join(directory, 'source', 'big'), Buffer.alloc(64 * 2 ** 20, randomUUID()));
   told = [];
-  runs = new EngineRuns({ data: join(directory, 'data'), onProgress: (_, id) => told.push(id) });
+  runs = new EngineRuns({ data: data(), onProgress: (_, id) => told.push(id) });
 });
 
 afterEach(async () => {
@@ -50,7 +51,7 @@ async function backUp(
   bytesPerSecond = 0,
 ): Promise<EngineResultOf<'backup'>> {
   const step = filesStep(
-    { directory: await runs.directory(id) },
+    { directory: await by.directory(id) },
     { ...job(id), bytesPerSecond },
     (result: EngineResultOf<'backup'>) => result,
   );
@@ -63,7 +64,12 @@ async function reattach(id: string, key: string, by: EngineRuns) {
 }
 
 const nobody = new AbortController().signal;
-const processesOf = (key: string) => processEntries().filter(({ pid }) => hasInEnvironment(pid, `REEVE_RUN=${key}`));
+const data = () => join(directory, 'data');
+
+function processesOf(key: string, ofData = data()) {
+  const mark = `REEVE_RUN=${runToken(ofData, key)}`;
+  return processEntries().filter(({ pid }) => hasInEnvironment(pid, mark));
+}
 
 test('a run that is asked for again under its key follows the one process', async () => {
   const [one, other] = await Promise.all([backUp('a', 'a:1', nobody), backUp('a', 'a:1', nobody)]);
@@ -107,13 +113,13 @@ test('what ends without a result is a transient failure that says how', async ()
 });
 
 /** What an agent that comes next has: the same directory, and nothing else. */
-const successor = () => new EngineRuns({ data: join(directory, 'data'), onProgress: (_, id) => told.push(id) });
+const successor = (ofData = data()) => new EngineRuns({ data: ofData, onProgress: (_, id) => told.push(id) });
 
-async function running(id: string, key: string, bytesPerSecond = 0) {
+async function running(id: string, key: string, bytesPerSecond = 0, by = runs, ofData = data()) {
   const leaves = new AbortController();
-  void backUp(id, key, leaves.signal, runs, bytesPerSecond).catch(() => undefined);
+  void backUp(id, key, leaves.signal, by, bytesPerSecond).catch(() => undefined);
   for (;;) {
-    const [process] = processesOf(key);
+    const [process] = processesOf(key, ofData);
     if (process) return process;
     await new Promise(resolve => setImmediate(resolve));
   }
@@ -159,4 +165,18 @@ test('an agent that ends kills every engine but those that go on without it', as
   expect(processesOf('h:1')).not.toEqual([]);
   expect(processesOf('i:1')).toEqual([]);
   await runs.stop('h', { graceMs: 0 });
+});
+
+test('a stop leaves the engine alone that an agent of another cluster has under the same key on this host', async () => {
+  const otherData = join(directory, 'other-data');
+  const other = successor(otherData);
+  try {
+    await running('j', 'j:1', 2 ** 20);
+    const { pid } = await running('j', 'j:1', 2 ** 20, other, otherData);
+    expect(await runs.stop('j', { graceMs: 0 })).toMatchObject({ gone: true });
+    expect(processesOf('j:1')).toEqual([]);
+    expect(processesOf('j:1', otherData).map(process => process.pid)).toContain(pid);
+  } finally {
+    await other.killAll();
+  }
 });

@@ -200,7 +200,7 @@ test('the deadline prepare bounds the hooks too', async () => {
 /** The processes that carry a run's token of hooks. */
 function hookProcesses(id: string): number[] {
   return processesNaming(world.directory)
-    .filter(({ pid }) => environmentOf(pid).includes(`REEVE_RUN=${id}/hook`))
+    .filter(({ pid }) => environmentOf(pid).some(variable => variable.startsWith(`REEVE_RUN=${id}/hook@`)))
     .map(({ pid }) => pid);
 }
 
