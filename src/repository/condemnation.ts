@@ -10,12 +10,12 @@
  *    none takes what the other has put back and condemned again.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { failpoint } from '../core/failpoint.ts';
 import { isId } from '../core/ids.ts';
 import { readSlot } from './commit-slot.ts';
-import { directoryMode, syncDirectory, writeSynced } from './durable-file.ts';
+import { ensureDirectory, syncDirectory, writeSynced } from './durable-file.ts';
 import { condemnedPath, type PackFile } from './pack-names.ts';
 import { packPath, type Repository } from './repository.ts';
 import { errorCode, isCorrupt, isFull } from './repository-failure.ts';
@@ -82,8 +82,7 @@ async function record(repository: Repository, { id, writers }: Generation): Prom
   const path = recordPath(repository, id);
   const content = sealJson({ generation: id, at: new Date().toISOString(), writers });
   try {
-    if ((await mkdir(dirname(path), { recursive: true, mode: directoryMode })) !== undefined)
-      await syncDirectory(repository.path);
+    if (await ensureDirectory(dirname(path))) await syncDirectory(repository.path);
     await writeSynced(path, content);
     await syncDirectory(dirname(path));
   } catch (error) {

@@ -1,6 +1,7 @@
 /** Files and names that survive a power failure once these promises are kept. */
 import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { mkdir, open } from 'node:fs/promises';
+import { errorCode } from './repository-failure.ts';
 
 /** Owner only: a repository holds copies of private files. */
 export const fileMode = 0o600;
@@ -18,6 +19,20 @@ export async function writeSynced(
     await file.sync();
   } finally {
     await file.close();
+  }
+}
+
+/**
+ * Makes a directory whose parent exists, and says whether it did; one that is there already is fine. The way to it is
+ * never made: where a disk went away, a repository would begin to grow in its place.
+ */
+export async function ensureDirectory(path: string): Promise<boolean> {
+  try {
+    await mkdir(path, { mode: directoryMode });
+    return true;
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error;
+    return false;
   }
 }
 

@@ -6,12 +6,12 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream, type WriteStream } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { constants, createZstdCompress } from 'node:zlib';
 import { failpoint } from '../core/failpoint.ts';
-import { directoryMode, fileMode, syncDirectory, writeSynced } from './durable-file.ts';
+import { ensureDirectory, fileMode, syncDirectory, writeSynced } from './durable-file.ts';
 import { lineOf, type ManifestHeader, type ManifestLine, manifestFormat, type Totals } from './manifest.ts';
 import { marking, removeDraft } from './manifest-draft.ts';
 import { manifestPath, type Repository, runDirectory, skippedPath } from './repository.ts';
@@ -172,7 +172,7 @@ export class ManifestWriter {
 /** Remembers, before it has its name, which manifest this run stages, so that a discard finds it. */
 async function markStaged(directory: string, sha256: string): Promise<void> {
   const staged = join(directory, 'staged');
-  await mkdir(staged, { recursive: true, mode: directoryMode });
+  await ensureDirectory(staged);
   const mark = join(staged, sha256);
   await rm(mark, { force: true });
   await writeSynced(mark, '');

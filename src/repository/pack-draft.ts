@@ -3,11 +3,11 @@
  * once its bytes are synced, so what has a name is whole.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, fdatasync, fsync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fdatasync, fsync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { failpoint } from '../core/failpoint.ts';
-import { directoryMode, fileMode, syncDirectory } from './durable-file.ts';
+import { ensureDirectory, fileMode, syncDirectory } from './durable-file.ts';
 import { encodeHead, type SealedFrame } from './frame.ts';
 import { encodePackHead, encodePackTail, type PlacedFrame } from './pack.ts';
 import { notePack, type PackNote } from './pack-notes.ts';
@@ -83,8 +83,7 @@ export class PackDraft {
       this.abandon();
     }
     const path = packPath(this.#repository, this.id);
-    if (mkdirSync(dirname(path), { recursive: true, mode: directoryMode }) !== undefined)
-      await syncDirectory(dirname(dirname(path)));
+    if (await ensureDirectory(dirname(path))) await syncDirectory(dirname(dirname(path)));
     failpoint('pack.before-rename');
     renameSync(this.#path, path);
     failpoint('pack.after-rename');

@@ -12,11 +12,11 @@
  *   tmp/<run>/              what a run is writing
  */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { link, mkdir, open, readdir, rm } from 'node:fs/promises';
+import { link, open, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FailureError } from '../core/failure.ts';
 import { isId } from '../core/ids.ts';
-import { directoryMode, syncDirectory, writeSynced } from './durable-file.ts';
+import { ensureDirectory, syncDirectory, writeSynced } from './durable-file.ts';
 import { atRepository, errorCode } from './repository-failure.ts';
 import { openSealedJson, sealJson } from './sealed-json.ts';
 
@@ -141,17 +141,6 @@ async function createRepository(path: string): Promise<Repository> {
   }
   await syncDirectory(path);
   return openRepository(path);
-}
-
-/** Makes a directory whose parent exists, and says whether it did; one that is there already is fine. */
-export async function ensureDirectory(path: string): Promise<boolean> {
-  try {
-    await mkdir(path, { mode: directoryMode });
-    return true;
-  } catch (error) {
-    if (errorCode(error) !== 'EEXIST') throw error;
-    return false;
-  }
 }
 
 function unusable(path: string, why: string, hint: string, cause?: unknown): FailureError {

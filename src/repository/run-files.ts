@@ -2,9 +2,9 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readSlot } from './commit-slot.ts';
-import { syncDirectory } from './durable-file.ts';
+import { ensureDirectory, syncDirectory } from './durable-file.ts';
 import { notesName } from './pack-notes.ts';
-import { ensureDirectory, manifestPath, type Repository, runDirectory, skippedPath } from './repository.ts';
+import { manifestPath, type Repository, runDirectory, skippedPath } from './repository.ts';
 import { atRepository, errorCode } from './repository-failure.ts';
 import { leaveRegister } from './writers.ts';
 

@@ -10,12 +10,12 @@
  *    on, also where a commit that was held up links another beside it. Renaming needs no room on a disk.
  */
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, rename, rm, stat } from 'node:fs/promises';
+import { link, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { failpoint } from '../core/failpoint.ts';
 import { FailureError } from '../core/failure.ts';
 import type { SlotContent } from '../domain/catalog.ts';
-import { directoryMode, syncDirectory, writeSynced } from './durable-file.ts';
+import { ensureDirectory, syncDirectory, writeSynced } from './durable-file.ts';
 import { corrupt, errorCode } from './repository-failure.ts';
 import { openSealedJson, sealJson } from './sealed-json.ts';
 import { openStored } from './stored-file.ts';
@@ -108,7 +108,7 @@ async function linkSlot(file: SlotFile, wanted: SlotContent): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     const draft = join(file.drafts, `${file.draftPrefix}${randomBytes(8).toString('hex')}`);
     try {
-      await mkdir(file.drafts, { recursive: true, mode: directoryMode });
+      await ensureDirectory(file.drafts);
       await writeSynced(draft, sealJson(wanted));
       failpoint('slot.before-link');
       await link(draft, file.path);

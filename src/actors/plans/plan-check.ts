@@ -16,6 +16,7 @@ import type { Check } from '../../engines/engine.ts';
 import { engineOf } from '../../engines/engines.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { scopeOf } from '../runs/engine-scope.ts';
+import { requireRepository } from './known-repositories.ts';
 import { checkAllowedPlaces } from './places.ts';
 
 /** What is looked at of a stored plan. */
@@ -65,6 +66,8 @@ async function lookAll(stored: Looked, parts: AgentParts, found: Check[], signal
   if (faults.length > 0) return; // what is not defined cannot be looked at
   const run = runToTry(stored, parts);
   found.push(await tried('allowed', "the agent's file allows its places", () => checkAllowedPlaces(run, parts.config)));
+  const mounted = await tried('mounted', 'its repository is there', () => requireRepository(run, parts, signal));
+  if (!mounted.ok) found.push(mounted);
   await askEngine({ key: `${run.id}:${randomUUID()}`, run }, parts, found, signal);
 }
 

@@ -25,6 +25,7 @@ import type { StopOrder } from '../../runner/engine-process.ts';
 import { timeText } from '../../runtime/step-record.ts';
 import { runEffect as effect, patientEffect } from '../agent-disk.ts';
 import type { AgentParts } from '../agent-parts.ts';
+import { rememberRepository, requireRepository } from '../plans/known-repositories.ts';
 import { checkAllowedPlaces, repositoryName } from '../plans/places.ts';
 import { condemn, removeCondemned } from '../retention/prune-run.ts';
 import { drillPhase, transferDrill } from './drill.ts';
@@ -54,6 +55,7 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
       turns.hold(turnOf(run));
       pings.started(run);
       await permitted(() => checkAllowedPlaces(run, parts.config));
+      if (run.task === 'backup' || run.task === 'prune') await requireRepository(run, parts, signal);
       await hooks.before(run, signal);
       const scope = await scopeOf(input, parts, signal);
       if (run.task === 'drill') await refuseWithoutRoom(scope);
@@ -162,6 +164,7 @@ async function voided(input: RunEffectInput, parts: AgentParts, signal: AbortSig
     return await entered(run, await parts.entries.settle(wanted, signal), parts);
   }
   if (isBoundElsewhere(run, parts)) throw outOfReach(run);
+  await requireRepository(run, parts, signal);
   const work = slot.void(await scopeOf(input, parts, signal), epoch);
   return await entered(run, await done(work, 'void', input, parts, signal), parts);
 }
@@ -273,10 +276,11 @@ async function markVerified(backup: string, { entries, clock }: AgentParts, sign
 }
 
 /** What the slot says, once the catalog says it too, or will as soon as NATS is back. */
-async function entered(run: RunContext, slot: SlotContent, { entries }: AgentParts): Promise<SlotOutput> {
+async function entered(run: RunContext, slot: SlotContent, { entries, config }: AgentParts): Promise<SlotOutput> {
   if (slot.slot === 'void') return { slot: 'void' };
   // What the source keeps is no backup: the catalog lists what `restore.start` can bring back.
   if (run.task === 'snapshot') return { slot: 'manifest', outcome: slot.outcome };
+  await rememberRepository(run, config);
   const entry: CatalogEntry = {
     id: run.id,
     plan: run.plan,

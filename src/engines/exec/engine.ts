@@ -1,8 +1,9 @@
 /** A command of the agent's own file as a run sees it: it writes a directory, which is proved, listed and committed by us. */
-import { access, constants, lstat, mkdir, rm } from 'node:fs/promises';
+import { access, constants, lstat, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { durationMs } from '../../domain/quantities.ts';
 import type { Progress, RunContext, TransferOutput } from '../../domain/run.ts';
+import { ensureDirectory } from '../../repository/durable-file.ts';
 import { atRepository } from '../../repository/repository-failure.ts';
 import { readSlotFile } from '../../repository/slot-file.ts';
 import type { Engine, EngineOrder, EngineScope, EngineStep, StepEnd } from '../engine.ts';
@@ -166,7 +167,7 @@ async function makeOutput(place: BackupPlace, { resumable }: Definition, user: U
   await makePlanDirectory(place);
   await atRepository(place.repository, async () => {
     if (resumable !== true) await rm(place.output, { recursive: true, force: true });
-    await mkdir(place.output, { recursive: true, mode: 0o700 });
+    await ensureDirectory(place.output);
     if (user) await giveTo(user, place.output);
   });
 }
