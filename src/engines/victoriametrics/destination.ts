@@ -2,15 +2,17 @@
  * Where a backup lies: a destination of its own, named as its run, under the repository's URL. A run over the backup of
  * another would take that one's marker away first, and a cancel would then have lost it.
  */
-import { access, lstat, mkdir, readdir, realpath, rm } from 'node:fs/promises';
+import { lstat, mkdir, readdir, realpath, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { FailureError } from '../../core/failure.ts';
 import { isId } from '../../core/ids.ts';
 import { type RepositoryConfigOf, repositoryPathOf } from '../../domain/repository-config.ts';
+import type { RunResult } from '../../domain/run.ts';
 import { errorCode, repositoryError } from '../../repository/repository-failure.ts';
 import type { EngineScope } from '../engine.ts';
 import { permanent } from '../failures.ts';
 import { completeMarker } from './facts.ts';
+import { checkParts } from './parts-check.ts';
 
 export function repositoryOf({ repository }: Pick<EngineScope, 'repository'>): RepositoryConfigOf<'vmbackup'> {
   if (repository.type === 'vmbackup') return repository;
@@ -38,17 +40,25 @@ export async function openRepository(scope: Pick<EngineScope, 'repository'>): Pr
   }
 }
 
-/** Rejects with `proof-missing` unless the marker is there, which is written last. Of an object store it knows nothing. */
-export async function proveMarked(scope: Pick<EngineScope, 'repository'>, name: string): Promise<void> {
+/**
+ * Rejects with `proof-missing` unless the marker is there, which is written last, and all that vmbackup counted: it makes
+ * the way to its destination anew where the disk went away under it. Of an object store it knows nothing.
+ */
+export async function proveStored(
+  scope: Pick<EngineScope, 'repository'>,
+  name: string,
+  { bytes, files }: Pick<RunResult, 'bytes' | 'files'>,
+  signal: AbortSignal,
+): Promise<void> {
   const path = destinationPath(scope, name);
   if (path === undefined) return;
-  try {
-    await access(join(path, completeMarker));
-  } catch (error) {
-    if (errorCode(error) !== 'ENOENT') throw repositoryError(path, error);
-    const message = `the backup has no ${completeMarker} at ${path}`;
-    throw permanent('proof-missing', message, 'look at its log; the next run starts anew');
-  }
+  const job = { path, bytes: bytes ?? 0, files: files ?? 0 };
+  const { damagedCount, damaged } = await checkParts(job, () => signal.throwIfAborted()).catch(error => {
+    throw repositoryError(path, error);
+  });
+  if (damagedCount === 0) return;
+  const message = `the backup at ${path} is not whole: ${damaged.slice(0, 3).join('; ')}`;
+  throw permanent('proof-missing', message, 'see whether its disk was away meanwhile; the next run starts anew');
 }
 
 /** Removes a destination that will never be committed; resolves with what had to be left, and why. May be called twice. */

@@ -5,7 +5,7 @@ import { permanent } from '../failures.ts';
 import { backupStep } from './backup.ts';
 import { checkAll, versionOf } from './check.ts';
 import { compareStep } from './compare.ts';
-import { discardDestination, notRemovable, openRepository, proveMarked, removeDestination } from './destination.ts';
+import { discardDestination, notRemovable, openRepository, proveStored, removeDestination } from './destination.ts';
 import { commands, stopSignal } from './facts.ts';
 import { restoreStep, takeTarget } from './restore.ts';
 import { configOf } from './scope.ts';
@@ -40,7 +40,7 @@ export const victoriaMetricsEngine: Engine = {
     if (scope.run.task === 'snapshot') return await proveListed(scope, signal);
     const { manifest } = scope.run.result;
     // Of an object store the last word of vmbackup is the proof: it is said after the marker was written.
-    if (manifest !== null) return await proveMarked(scope, manifest);
+    if (manifest !== null) return await proveStored(scope, manifest, scope.run.result, signal);
     throw permanent('proof-missing', 'vmbackup ended without a backup', 'look at its log; the next run starts anew');
   },
   release: (scope, signal) =>

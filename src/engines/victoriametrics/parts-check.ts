@@ -9,7 +9,7 @@ import { completeMarker, partName } from './facts.ts';
 
 export interface PartsJob {
   path: string;
-  /** What the catalog says that the backup has. */
+  /** What the backup has, as it was counted when it was made. */
   bytes: number;
   files: number;
 }
@@ -43,8 +43,8 @@ export async function checkParts(job: PartsJob, onProgress: (found: PartsFound) 
     for (const what of await checkFile(directory, names, found)) damage(`${name}: ${what}`);
     onProgress(found);
   });
-  if (found.files !== job.files) damage(`it has ${found.files} parts, the catalog says ${job.files}`);
-  else if (found.bytes !== job.bytes) damage(`it has ${found.bytes} bytes, the catalog says ${job.bytes}`);
+  if (found.files !== job.files) damage(`it has ${found.files} parts instead of ${job.files}`);
+  else if (found.bytes !== job.bytes) damage(`it has ${found.bytes} bytes instead of ${job.bytes}`);
   return found;
 }
 

@@ -1,4 +1,6 @@
 /** A backup of VictoriaMetrics that is interrupted, by whomever: no snapshot and no half of a backup is left of it. */
+import { renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TestAgent } from '../../support/agent.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -61,6 +63,22 @@ describe.skipIf(missingTools().length > 0)('an interrupted backup of VictoriaMet
       context: { reason: 'engine-failed', message: expect.stringContaining('SIGKILL'), kept: [] },
     });
     await expectNothingLeft(id);
+  });
+
+  test('one whose repository goes away in the middle fails, and so does the next, until it is back', async () => {
+    const id = await metrics.movingBackup('slow');
+    const { repository } = metrics.world;
+    renameSync(repository, `${repository}-away`);
+    expect(await metrics.world.ending(id)).toMatchObject({ state: 'failed' });
+    const next = await metrics.world.backUp('slow');
+    expect(next).toMatchObject({ state: 'failed', context: { reason: 'repository-unreachable' } });
+    expect(await metrics.world.catalogued()).not.toContain(id);
+    expect(metrics.stored()).toEqual([]);
+    rmSync(repository, { recursive: true, force: true });
+    renameSync(`${repository}-away`, repository);
+    rmSync(join(repository, id), { recursive: true, force: true });
+    expect(await metrics.world.backUp('metrics')).toMatchObject({ state: 'completed' });
+    expect(await metrics.left()).toEqual(nothing);
   });
 
   test('a snapshot that cannot be deleted is told as kept, with the reason, and the sweeper deletes it', async () => {

@@ -82,7 +82,8 @@ export class MetricsWorld {
 
   /** What lies in the repository. */
   stored(): string[] {
-    return existsSync(this.world.repository) ? readdirSync(this.world.repository).sort() : [];
+    const names = existsSync(this.world.repository) ? readdirSync(this.world.repository) : [];
+    return names.filter(name => !name.startsWith('.')).sort();
   }
 
   /** The processes of vmbackup that run for this world. */

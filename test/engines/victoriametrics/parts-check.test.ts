@@ -39,7 +39,7 @@ test('a part that is gone, whether the catalog counts it or not, is damage', asy
   expect(await damage(60, 4)).toEqual([
     'data/other.bin: no part has its bytes 0 to 16',
     'data/values.bin: its parts end at byte 16 of 30',
-    'it has 2 parts, the catalog says 4',
+    'it has 2 parts instead of 4',
   ]);
 });
 
@@ -49,6 +49,6 @@ test('a part of another size, and a marker that is missing, are damage', async (
   expect(await damage(30, 1)).toEqual([
     'backup_complete.ignore is missing',
     expect.stringMatching(/^data\/values\.bin: the part \S+ has 29 bytes instead of 30$/),
-    'it has 29 bytes, the catalog says 30',
+    'it has 29 bytes instead of 30',
   ]);
 });

@@ -149,7 +149,7 @@ describe.skipIf(missingTools().length > 0)('VictoriaMetrics', () => {
     rmSync(part);
     expect(await metrics.verify(second)).toMatchObject({
       state: 'failed',
-      context: { reason: 'data-corrupt', message: expect.stringContaining('the catalog says') },
+      context: { reason: 'data-corrupt', message: expect.stringContaining('instead of') },
     });
     // vmrestore itself ends with 0 here.
     expect(await metrics.restore(second)).toMatchObject({
