@@ -3,9 +3,10 @@ import { z } from 'zod';
 import { printable } from '../../core/printable.ts';
 import { nameText } from '../../domain/plan.ts';
 import { runKinds } from '../../domain/run.ts';
+import type { ScheduleContext } from '../../domain/schedule-context.ts';
 import { command } from '../../nats/command-service.ts';
 import { explain } from '../../runtime/explanation.ts';
-import { summaryOf } from '../../runtime/record.ts';
+import { type ActorRecord, summaryOf } from '../../runtime/record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { awayNow, awayText, showing, shownAway, untilAway } from '../custody/host-away.ts';
 import { answerPlaced } from '../responsibility.ts';
@@ -85,10 +86,11 @@ export function actorCommands(parts: AgentParts) {
         const away = await awayNow(record, parts);
         const explained = explain(shownAway(record, away), parts.runtime.definition(kind));
         if (away) return { ...explained, waitsFor: awayText(away), until: untilAway(away) };
-        if (firstPart(record) !== 'pending') return explained;
-        const place = (await queuedOn(parts, String(record.context.agent))).find(each => each.id === id);
+        const waiting = queuedRunOf(record);
+        const place = waiting && (await queuedOn(parts, undefined)).find(each => each.id === waiting);
         if (!place) return explained;
-        const now = `now in place ${place.position} of the queue of agent ${place.agent}, for ${place.waitsFor}`;
+        const who = waiting === id ? 'now' : `${waiting} is`;
+        const now = `${who} in place ${place.position} of the queue of agent ${place.agent}, for ${place.waitsFor}`;
         return { ...explained, waitsFor: [explained.waitsFor, now].filter(Boolean).join('; ') };
       },
     }),
@@ -114,6 +116,13 @@ export function actorCommands(parts: AgentParts) {
         ),
     }),
   };
+}
+
+/** The run that may wait in a queue: the actor itself, or that which a schedule is blocked by. */
+function queuedRunOf(record: ActorRecord): string | undefined {
+  if (firstPart(record) === 'pending') return record.id;
+  const { blocked } = record.context as Partial<Pick<ScheduleContext, 'blocked'>>;
+  return record.kind === 'schedule' && blocked?.state === 'pending' ? blocked.run : undefined;
 }
 
 function refuseUnknownKind(kind: string): void {

@@ -78,6 +78,20 @@ test('the queue tells of each run its place and what it waits for: agent, engine
   });
 });
 
+test('a schedule whose run waits for another of its plan tells which that is', async () => {
+  await world.runAgent({ config: configured({}), env: stopping });
+  await world.plan('a', quick);
+  const a = await world.start('a');
+  await world.reached(a, ({ state }) => state === 'transferring');
+  await world.ask('schedule.put', { name: 'often', plan: 'a', task: 'backup', every: '1s' });
+  const { context } = await world.reached('often--a', ({ state }) => state === 'blocked', 'schedule');
+  const { run, state } = context.blocked as { run: string; state: string };
+  expect(state).toBe('pending');
+  expect((await world.ask('actor.explain', { kind: 'schedule', id: 'often--a' })).waitsFor).toBe(
+    `the previous run to end; ${run} is in place 1 of the queue of agent here, for backup ${a} of the same plan`,
+  );
+});
+
 test('whichever agent is asked tells the queue of each, by its own limits, also of one that is gone', async () => {
   const agents = [];
   for (const [name, runs] of [
