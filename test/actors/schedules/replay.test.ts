@@ -2,123 +2,158 @@
  * Longhorn's replay: schedules of 2 s on several plans whose sources are written to all the time, and the whole cluster,
  * nats-server and agents, killed again and again at random moments. Their users' jobs went silent for good.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { noise } from '../../engines/files/trees.ts';
-import { missingTools, user, Victoria } from '../../engines/victoriametrics/victoria.ts';
-import type { TestAgent } from '../../support/agent.ts';
 import { eventually } from '../../support/eventually.ts';
 import { tellMeasured } from '../../support/measured.ts';
 import { repetitions } from '../../support/repetitions.ts';
-import { World } from '../../support/world.ts';
-import { fatesOf, faultsOf, runsOf, untilRan } from './ticks.ts';
+import { type HistoryRecord, holesIn } from '../../support/world.ts';
+import { Longhorn } from './longhorn.ts';
+import { fatesOf, faultsOf, runsOf, tickOf } from './ticks.ts';
 
 const everyMs = 2_000;
-/** What a schedule may take beyond its interval, from the moment when all agents run again to the end of a new backup. */
+/** What a schedule may take beyond its interval, from the moment when all agents run again to the end of a new run. */
 const boundMs = 15_000;
 const rounds = repetitions(20, 7);
-const hasVictoria = missingTools().length === 0;
 
-const plans = { docs: 'a', mail: 'a', photos: 'b' } as const;
+/** A schedule that selects its plans by its own name as a label; its task is the kind of its runs. */
+interface Timed {
+  name: string;
+  kind: 'backup' | 'snapshot';
+  plans: readonly string[];
+}
 
-let world: World;
-let victoria: Victoria | undefined;
-let agents: TestAgent[] = [];
-let writing: NodeJS.Timeout;
-
+let longhorn: Longhorn;
+let timed: Timed[];
 beforeEach(async () => {
-  world = await World.open();
-  if (hasVictoria) victoria = await Victoria.start(join(world.directory, 'metrics'));
-  await victoria?.ingest('first', 50);
-  const passwordFile = join(world.directory, 'password');
-  writeFileSync(passwordFile, `${user}:${victoria?.password}\n`, { mode: 0o600 });
-  for (const name of ['a', 'b'])
-    world.agentFile(name, {
-      lease: '3s',
-      repositories: { vm: { type: 'vmbackup', url: `fs://${world.repository}-vm` } },
-      credentials: { vm: { basicAuthFile: passwordFile } },
-    });
-  for (const plan of Object.keys(plans)) mkdirSync(join(world.source, plan));
-  let written = 0;
-  writing = setInterval(() => {
-    written += 1;
-    for (const plan of Object.keys(plans))
-      writeFileSync(join(world.source, plan, `file-${written % 20}`), noise(20_000, `${plan} ${written}`));
-  }, 50);
+  longhorn = await Longhorn.open();
+  const all: Timed[] = [
+    { name: 'often', kind: 'backup', plans: longhorn.plans },
+    { name: 'shots', kind: 'snapshot', plans: longhorn.metricsPlans },
+  ];
+  timed = all.filter(({ plans }) => plans.length > 0);
 });
-afterEach(async () => {
-  clearInterval(writing);
-  await victoria?.stop('SIGKILL');
-  await world?.close();
-});
+afterEach(() => longhorn?.close());
 
-async function startAgents(): Promise<void> {
-  const start = (name: string) =>
-    world.runAgent({ name, data: world.dataOf(name), config: join(world.directory, `agent-${name}.yaml`) });
-  agents = await Promise.all([start('a'), start('b')]);
-}
-
-/** How long until each schedule and plan has completed a run of a tick that came after `since`. */
-async function untilAllRan(kind: string, wanted: readonly string[], since: number): Promise<number> {
-  await untilRan(world, kind, wanted, since, everyMs + boundMs);
-  return Date.now() - since;
-}
-
-test('after each kill of everything every schedule makes a new backup in time; no tick is lost, none runs twice', async () => {
-  await startAgents();
-  const engine = (plan: string) => ({ type: 'files', path: join(world.source, plan) });
-  const policy = { retry: { attempts: 20, backoff: '50ms..200ms' }, retention: { keepLast: 1 } };
-  for (const [plan, agent] of Object.entries(plans))
-    await world.plan(plan, { engine: engine(plan), labels: { kind: 'files' }, placement: { agent }, ...policy });
-  await world.ask('schedule.put', {
-    name: 'often',
-    plans: { labels: { kind: 'files' } },
-    task: 'backup',
-    every: '2s',
-  });
-  if (victoria) {
-    const { url, dataPath } = victoria;
-    const metrics = { engine: { type: 'victoriametrics', url, dataPath, credentials: 'vm' }, repository: 'vm' };
-    await world.plan('metrics', { ...metrics, placement: { agent: 'b' }, ...policy });
-    await world.ask('schedule.put', { name: 'shots', plan: 'metrics', task: 'snapshot', every: '2s' });
-  }
-  const all = () => {
-    const since = Date.now();
-    const snapshots = victoria ? untilAllRan('snapshot', ['metrics'], since) : Promise.resolve(0);
-    return Promise.all([untilAllRan('backup', Object.keys(plans), since), snapshots]);
-  };
-  await all();
+test('after each kill of everything every schedule makes a new backup or snapshot in time; no tick is lost, none runs twice', async () => {
+  const { world } = longhorn;
+  const putAt = Date.now();
+  for (const { name, kind } of timed)
+    await world.ask('schedule.put', { name, plans: { labels: { [name]: 'yes' } }, task: kind, every: '2s' });
+  await allRan();
+  const tookMs: number[] = [];
   for (let round = 0; round < rounds; round += 1) {
     await sleep(Math.random() * everyMs);
-    await Promise.all([world.server.kill(), ...agents.map(agent => agent.kill())]);
-    await sleep(Math.random() * 1_000);
+    await longhorn.killAll();
+    await sleep(Math.random() * 1.5 * everyMs);
     await world.server.restart();
-    await startAgents();
-    const [backupsMs, snapshotsMs] = await all();
-    tellMeasured(`a new backup of each plan after kill ${round + 1}`, backupsMs);
-    if (victoria) tellMeasured(`a new snapshot after kill ${round + 1}`, snapshotsMs);
+    await longhorn.startAgents();
+    tookMs.push(...(await allRan()));
   }
-  const schedules = { often: 'backup', ...(victoria && { shots: 'snapshot' }) };
-  for (const name of Object.keys(schedules)) await world.ask('schedule.delete', { name });
-  for (const [schedule, kind] of Object.entries(schedules))
-    for (const plan of schedule === 'shots' ? ['metrics'] : Object.keys(plans)) {
-      await world.reached(`${schedule}--${plan}`, ({ final }) => final, 'schedule');
-      const runs = await runsOf(world, kind, schedule, plan);
-      for (const { id } of runs) expect(await world.ending(id, kind)).toMatchObject({ state: 'completed' });
-      const fates = await fatesOf(world, schedule, plan);
-      expect(fates.length).toBeGreaterThan(rounds);
+  tellDistribution(tookMs);
+  for (const { name } of timed) await world.ask('schedule.delete', { name });
+  const deletedAt = Date.now();
+
+  const interrupted: string[] = [];
+  const newest = new Map<string, HistoryRecord>();
+  const newestOf = (kind: string, plan: string) => newest.get(`${kind} ${plan}`) as HistoryRecord;
+  for (const { name, kind, plans } of timed)
+    for (const plan of plans) {
+      await world.reached(`${name}--${plan}`, ({ final }) => final, 'schedule');
+      const runs = await runsOf(world, kind, name, plan);
+      for (const { id } of runs) {
+        expect(await world.ending(id, kind)).toMatchObject({ state: 'completed', context: { kept: [] } });
+        const history = await world.history(id, kind);
+        expect(holesIn(history)).toEqual([]);
+        if (history.some(({ event }) => event === 'actor.adopted')) interrupted.push(id);
+      }
+      const fates = await fatesOf(world, name, plan);
       expect(faultsOf(fates, runs, everyMs)).toEqual([]);
-      if (kind === 'backup') await untilOnlyTheNewest(plan, runs.at(-1)?.id);
+      expect(Date.parse(fates[0]?.tick ?? '')).toBeLessThan(putAt + 2 * everyMs);
+      expect(Date.parse(fates.at(-1)?.tick ?? '')).toBeGreaterThan(deletedAt - 2 * everyMs);
+      newest.set(`${kind} ${plan}`, runs.at(-1) as HistoryRecord);
     }
-  expect((await world.listed()).sort()).toEqual((await world.catalogued()).sort());
-  await eventually('one snapshot', async () => ((await victoria?.snapshots()) ?? ['none']).length === 1, 60_000);
+  expect(interrupted.length).toBeGreaterThan(0);
+
+  await longhorn.stopWriting();
+  for (const plan of longhorn.plans) await onlyBackup(plan, newestOf('backup', plan));
+  for (const plan of longhorn.metricsPlans) await onlySnapshot(plan, newestOf('snapshot', plan));
+  const { prunes } = await world.read('prune.list', { limit: 10_000 });
+  for (const { id } of prunes as { id: string }[])
+    expect(await world.ending(id, 'prune')).toMatchObject({ state: 'completed' });
+  const ofFiles = longhorn.filesPlans.map(plan => newestOf('backup', plan).id);
+  expect((await world.listed()).sort()).toEqual(ofFiles.sort());
+  await eventually('no directory of a run', () => longhorn.runDirectories().length === 0);
+  for (const plan of longhorn.metricsPlans) expect(await longhorn.missingIn(newestOf('backup', plan))).toEqual([]);
 });
 
-/** Resolves once the retention has left of a plan just this backup. */
-async function untilOnlyTheNewest(plan: string, id: string | undefined): Promise<void> {
-  const left = async () =>
-    ((await world.read('catalog.list', { plan })).backups as { id: string }[]).map(each => each.id);
-  await eventually(`only ${id} of ${plan}`, async () => (await left()).join() === id, 60_000);
+/** How long each plan of each schedule takes until a run of a tick that comes from now on has completed. */
+async function allRan(): Promise<number[]> {
+  const since = Date.now();
+  const of = async ({ kind, plans }: Timed) => {
+    let rows: Row[] = [];
+    const look = async () => {
+      rows = (await longhorn.world.read(`${kind}.list`, { limit: 10_000 }))[`${kind}s`] as Row[];
+      const done = rows.filter(({ id, state }) => state === 'completed' && tickOf(id) >= since);
+      const tookMs = plans.map(plan => done.findLast(row => row.plan === plan)).map(row => endedMs(row) - since);
+      if (!tookMs.some(Number.isNaN)) return tookMs;
+      await sleep(100); // a look costs all agents something
+      return undefined;
+    };
+    const wanted = `a ${kind} of ${plans} by a tick after ${new Date(since).toISOString()}`;
+    return await eventually(wanted, look, everyMs + boundMs).catch(async (cause: unknown) => {
+      throw new Error(`${String(cause)}; not over are ${JSON.stringify(await unfinished(kind, rows))}`);
+    });
+  };
+  return (await Promise.all(timed.map(of))).flat();
+}
+
+/** How the runs came to where they are that are not over, for whoever has to find out why. */
+async function unfinished(kind: string, rows: readonly Row[]): Promise<string[][]> {
+  const ids = rows.filter(({ endedAt }) => endedAt === null).map(({ id }) => id);
+  const histories = await Promise.all(ids.map(id => longhorn.world.history(id, kind)));
+  return histories.map(history =>
+    history.map(({ id, at, state, event, context }) => `${id} ${at} ${state} ${event} ${context.message}`),
+  );
+}
+
+interface Row {
+  id: string;
+  plan: string;
+  state: string;
+  endedAt: string | null;
+}
+
+function endedMs(row: Row | undefined): number {
+  return Date.parse(row?.endedAt ?? '');
+}
+
+function tellDistribution(tookMs: readonly number[]): void {
+  const sorted = tookMs.toSorted((one, other) => one - other);
+  for (const share of [0.5, 0.9, 1])
+    tellMeasured(
+      `p${share * 100} of ${sorted.length} first runs after ${rounds} kills`,
+      sorted[Math.ceil(share * sorted.length) - 1] ?? 0,
+    );
+}
+
+/** Resolves once the retention has left of a plan just this backup, in the catalog and where it lies. */
+async function onlyBackup(plan: string, { id }: HistoryRecord): Promise<void> {
+  const left = async () => {
+    const { backups } = await longhorn.world.read('catalog.list', { plan });
+    return [(backups as Row[]).map(each => each.id), longhorn.destinations(plan)];
+  };
+  const wanted = [[id], longhorn.metrics.has(plan) ? [id] : []];
+  await eventually(
+    `only ${id} of ${plan}`,
+    async () => JSON.stringify(await left()) === JSON.stringify(wanted),
+    60_000,
+  );
+}
+
+/** Resolves once the server of a plan has no snapshot but that of this run. */
+async function onlySnapshot(plan: string, { context }: HistoryRecord): Promise<void> {
+  const { position } = context.result as { position: string };
+  const left = async () => await longhorn.metrics.get(plan)?.victoria.snapshots();
+  await eventually(`only ${position} of ${plan}`, async () => (await left())?.join() === position, 60_000);
 }

@@ -45,7 +45,8 @@ export async function untilRan(
 /** What is wrong between the fates and the runs of one schedule and plan, in words; `everyMs` is its interval. */
 export function faultsOf(fates: readonly TickFate[], runs: readonly HistoryRecord[], everyMs: number): string[] {
   const faults: string[] = [];
-  for (const [index, { tick }] of fates.entries()) {
+  for (const [index, { tick, fate, reason }] of fates.entries()) {
+    if (reason === '') faults.push(`${tick} is ${fate} for no reason`);
     const before = fates[index - 1];
     const stepMs = before ? Date.parse(tick) - Date.parse(before.tick) : everyMs;
     if (stepMs !== everyMs) faults.push(`between ${before?.tick} and ${tick} there are ticks without a fate`);
