@@ -38,9 +38,10 @@ export class PruneWorld {
     world.fill(3, 1_000);
     const copies = { backup: ['/bin/sh', script, '{output}', world.source], proof: { file: 'DONE' } };
     const waits = { ...copies, backup: [...copies.backup, this.mark] };
+    const fails = { backup: ['/bin/false', '{output}'] };
     const directory = (name: string) => ({ type: 'directory', path: join(this.disk, name) });
     const repositories = { dumps: directory('dumps'), other: directory('other') };
-    this.#config = world.agentFile('here', { limits: { runs: 16 }, repositories, exec: { copies, waits } });
+    this.#config = world.agentFile('here', { limits: { runs: 16 }, repositories, exec: { copies, waits, fails } });
   }
 
   async runAgent(failpoints = ''): Promise<TestAgent> {
