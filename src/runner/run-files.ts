@@ -4,7 +4,7 @@
  * own, and stops any other by the identities and the token, which no version may change.
  */
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm, symlink } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { Leaves } from './cgroup-leaves.ts';
@@ -72,20 +72,25 @@ export async function writeStartFile(directory: string, file: StartFile): Promis
   await writeWhole(directory, 'start.json', `${JSON.stringify(file)}\n`);
 }
 
-/** Decides that a start does not happen; false where the runner decided first that it does. */
+/**
+ * Decides that a start does not happen; false where the runner decided first that it does. Its claim is a directory, and
+ * one of ours a link, so that whoever asks again knows that nobody is to be waited for.
+ */
 export async function voidStart(directory: string, { start }: StartFile): Promise<boolean> {
+  const claim = `claim-${start}`;
   try {
-    await mkdir(join(directory, `claim-${start}`));
+    await symlink('void', join(directory, claim));
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return hasMark(directory, claim);
     throw error;
   }
 }
 
 /** Whether it was decided that a start happens, or does not. */
 export function isClaimed(directory: string, { start }: StartFile): boolean {
-  return existsSync(join(directory, `claim-${start}`));
+  const claim = `claim-${start}`;
+  return hasMark(directory, claim) || existsSync(join(directory, claim));
 }
 
 /** Undefined where no engine was ever started, or the file is not one of ours. */
@@ -152,15 +157,17 @@ function readJson(directory: string, name: string): Record<string, unknown> | un
   }
 }
 
+/** Undefined also for what is no link. */
 function readLink(directory: string, name: string): string | undefined {
-  return ifThere(() => readlinkSync(join(directory, name)));
+  return ifThere(() => readlinkSync(join(directory, name)), 'EINVAL');
 }
 
-function ifThere<T>(read: () => T): T | undefined {
+function ifThere<T>(read: () => T, orElse?: string): T | undefined {
   try {
     return read();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || (code !== undefined && code === orElse)) return undefined;
     throw error;
   }
 }
