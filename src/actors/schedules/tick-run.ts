@@ -10,12 +10,12 @@ import { agentOfPlan } from '../../domain/placement.ts';
 import type { StoredPlan } from '../../domain/plan-store.ts';
 import type { ScheduleContext, Turn } from '../../domain/schedule-context.ts';
 import type { ActorRecord } from '../../runtime/record.ts';
-import type { StoredRecord } from '../../runtime/record-store.ts';
 import { timeText } from '../../runtime/step-record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { candidatesOf } from '../responsibility.ts';
 import type { OfferedKind } from '../runs/run-definitions.ts';
 import { runPolicyOf } from '../runs/run-policy.ts';
+import { handOver } from './hand-over.ts';
 import { type Task, taskOf } from './tasks.ts';
 
 /** What of an agent it takes to make a run. */
@@ -25,8 +25,6 @@ export interface TickParts
   custody: Pick<AgentParts['custody'], 'take' | 'takeUntaken' | 'created'>;
 }
 
-/** How long the agent of a run that was created for it is asked to take it. It would find it anyway. */
-const takeMs = 2_000;
 /** Records stay for a day at least: the run of a tick that is younger than this was not forgotten. */
 const forgottenAfterMs = 3_600_000;
 
@@ -82,7 +80,7 @@ async function created(
   const { stored } = await parts.runtime.create(kind, id, { input, handTo: agent, note, signal });
   failpoint('schedule.run-created');
   parts.custody.created(stored);
-  handOver(parts, stored, agent);
+  void handOver(parts, stored, agent);
   return stored.record;
 }
 
@@ -97,14 +95,6 @@ async function planOf({ plans }: TickParts, name: string): Promise<StoredPlan | 
     if (error instanceof AnswerError && error.code === 'refused') return { cannot: error.message };
     throw error;
   }
-}
-
-/** Says to the agent of a run that it is there, and does not wait for it. */
-function handOver({ config, custody, askAgents }: TickParts, stored: StoredRecord, agent: string): void {
-  const { kind, id } = stored.record;
-  const isOwn = agent === config.name;
-  const taken = isOwn ? custody.take(kind, id, stored) : askAgents('run.take', { agent, kind, id }, takeMs);
-  taken.catch(() => undefined); // its agent compares
 }
 
 async function agentFor(
