@@ -127,3 +127,8 @@ export interface RunContext {
   /** Where its time went, in milliseconds: `sinceMs` (since the epoch) is when the counted state was entered. */
   spent: { sinceMs: number; transferringMs: number; retryingMs: number };
 }
+
+/** The context of the record of a run, of whose kind its reader is sure. */
+export function runOf({ context }: { context: object }): RunContext {
+  return context as RunContext;
+}

@@ -8,7 +8,7 @@ import type { CatalogEntry } from '../../domain/catalog.ts';
 import { commandFields } from '../../domain/commands.ts';
 import { untilMs, untilText } from '../../domain/pause.ts';
 import type { Plan } from '../../domain/plan.ts';
-import type { RunContext } from '../../domain/run.ts';
+import { runOf } from '../../domain/run.ts';
 import { runIdOfRequest } from '../../domain/run-id.ts';
 import { type AnyCommand, command } from '../../nats/command-service.ts';
 import { timeText } from '../../runtime/step-record.ts';
@@ -90,7 +90,7 @@ async function doomed(
   const isRepeat = entry && requestId !== undefined && (await wasAsked(parts, entry.plan, requestId));
   if (!entry || (entry.deletedAt != null && !isRepeat)) throw await noSuch(parts, id, entry);
   const [stored, made] = await Promise.all([parts.plans.get(entry.plan), recordOrPast(parts.store, 'backup', id)]);
-  const run = made?.record.context as unknown as RunContext | undefined;
+  const run = made && runOf(made.record);
   const document = run?.document ?? stored?.plan;
   if (!document)
     throw new AnswerError(

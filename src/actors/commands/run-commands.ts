@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type CatalogEntry, isLocked } from '../../domain/catalog.ts';
 import { commandFields, runVerbs } from '../../domain/commands.ts';
 import { nameText } from '../../domain/plan.ts';
-import type { RunContext } from '../../domain/run.ts';
+import { runOf } from '../../domain/run.ts';
 import { type AnyCommand, command } from '../../nats/command-service.ts';
 import type { ActorRecord } from '../../runtime/record.ts';
 import type { AgentParts } from '../agent-parts.ts';
@@ -84,7 +84,7 @@ export function withProgress({ engineRuns }: AgentParts, record: ActorRecord): A
 
 function rowOf(record: ActorRecord) {
   const { id, state, reason, at } = record;
-  const { plan, startedAt, endedAt, result } = record.context as unknown as RunContext;
+  const { plan, startedAt, endedAt, result } = runOf(record);
   return { id, plan, state, reason, at, startedAt, endedAt, bytes: result.bytes };
 }
 

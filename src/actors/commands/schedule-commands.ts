@@ -46,7 +46,7 @@ export function scheduleActorCommands(parts: AgentParts): Record<string, AnyComm
       handle: async ({ name, plan, ...said }) => {
         const runs = new Map<string, string>();
         await tellAll(parts, name, plan, of => {
-          const run = runOf(of, said.requestId, parts.clock.now());
+          const run = idOfRun(of, said.requestId, parts.clock.now());
           runs.set(scheduleActorId(name, of), run);
           return { type: 'schedule.trigger', run, ...said };
         });
@@ -56,7 +56,7 @@ export function scheduleActorCommands(parts: AgentParts): Record<string, AnyComm
   };
 }
 
-function runOf(plan: string, requestId: string | undefined, now: number): string {
+function idOfRun(plan: string, requestId: string | undefined, now: number): string {
   return requestId === undefined
     ? runIdOfTime(plan, now, randomBytes(3).toString('hex'))
     : runIdOfRequest(plan, requestId);

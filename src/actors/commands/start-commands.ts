@@ -13,7 +13,7 @@ import { pauseNow } from '../../domain/pause.ts';
 import { absolutePath, nameText, type Plan } from '../../domain/plan.ts';
 import type { StoredPlan } from '../../domain/plan-store.ts';
 import { policyOf } from '../../domain/policy.ts';
-import type { RunContext } from '../../domain/run.ts';
+import { runOf } from '../../domain/run.ts';
 import { runIdOfRequest, runIdOfTime } from '../../domain/run-id.ts';
 import { engineOf } from '../../engines/engines.ts';
 import { type AnyCommand, command } from '../../nats/command-service.ts';
@@ -216,7 +216,7 @@ async function restorePoint(parts: AgentParts, { backup, plan }: OfBackupOrPlan)
   const stored = await parts.plans.get(entry.plan);
   if (stored) return { entry, ...stored };
   const run = await recordOrPast(parts.store, 'backup', entry.id);
-  const context = run?.record.context as unknown as RunContext | undefined;
+  const context = run && runOf(run.record);
   if (context) return { entry, plan: context.document, revision: context.planRevision };
   throw new AnswerError(
     'not-found',

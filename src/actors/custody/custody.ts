@@ -8,7 +8,7 @@
  */
 import type { Clock } from '../../core/clock.ts';
 import type { Observer } from '../../core/observer.ts';
-import type { RunContext } from '../../domain/run.ts';
+import { type RunContext, runOf } from '../../domain/run.ts';
 import type { Membership } from '../../runtime/membership.ts';
 import type { ActorRecord } from '../../runtime/record.ts';
 import type { StoredRecord } from '../../runtime/record-store.ts';
@@ -185,8 +185,8 @@ export class Custody {
     observe({ fact: 'run.given-up', kind, id, by: owner.agent, state, pids, at });
   }
 
-  #hold({ context }: ActorRecord): void {
-    const run = context as unknown as RunContext;
+  #hold(record: ActorRecord): void {
+    const run = runOf(record);
     if (run.agent === this.#options.agent) this.#options.beforeAdoption(run);
   }
 

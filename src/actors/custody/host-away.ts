@@ -7,7 +7,7 @@
  *    One that it took may go on there, so it is the agent's own for as long as the plan's `hostAway`.
  */
 import type { JsonObject } from '../../core/json.ts';
-import { type RunContext, runKinds } from '../../domain/run.ts';
+import { runKinds, runOf } from '../../domain/run.ts';
 import type { Member, Membership } from '../../runtime/membership.ts';
 import type { ActorRecord } from '../../runtime/record.ts';
 import { timeText } from '../../runtime/step-record.ts';
@@ -89,7 +89,7 @@ export async function showing({ membership, config }: Judge): Promise<(record: A
 
 function untilOf(record: ActorRecord, isTaken: boolean, sinceMs: number): number | null {
   if (!isTaken) return record.deadlines.pending === undefined ? null : Date.parse(record.deadlines.pending);
-  const { agent, policy } = record.context as unknown as RunContext;
+  const { agent, policy } = runOf(record);
   // Another agent had begun to end it for its own: nothing is left to wait for.
   if (agent !== record.owner?.agent) return sinceMs;
   const { hostAway } = policy.deadlinesMs;

@@ -11,7 +11,7 @@
  */
 import { AnswerError } from '../../core/answer-error.ts';
 import { heirOf } from '../../domain/placement.ts';
-import type { RunContext } from '../../domain/run.ts';
+import { runOf } from '../../domain/run.ts';
 import { parsedPayload } from '../../runtime/intake.ts';
 import type { Member, Membership } from '../../runtime/membership.ts';
 import { type ActorRecord, keyOf } from '../../runtime/record.ts';
@@ -117,7 +117,7 @@ export class Orphans {
   /** What it is taken over with; undefined where its own deadline ends it, or another agent had begun to. */
   async #event(record: ActorRecord): Promise<({ type: 'host.away' } & Record<string, unknown>) | undefined> {
     const { membership } = this.#options;
-    const { agent } = record.context as unknown as RunContext;
+    const { agent } = runOf(record);
     if (record.owner?.agent !== agent) return undefined;
     const since = timeText(membership.lastHeardMs(agent) ?? Date.parse(record.at));
     const cancel = await this.#unreadCancel(record);

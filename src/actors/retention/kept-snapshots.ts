@@ -6,7 +6,7 @@
 import type { CatalogEntry } from '../../domain/catalog.ts';
 import type { Plan } from '../../domain/plan.ts';
 import { type Decision, decide, standstillOf } from '../../domain/retention.ts';
-import type { RunContext } from '../../domain/run.ts';
+import { type RunContext, runOf } from '../../domain/run.ts';
 import { engineOf } from '../../engines/engines.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { repositoryName } from '../plans/places.ts';
@@ -27,7 +27,7 @@ export async function keptSnapshots(
   if (!engineOf(plan).snapshots) return kept;
   const deleted = new Set((await catalog.deleted()).map(({ id }) => id));
   for await (const { record } of store.list('snapshot')) {
-    const { id, plan: ofPlan, ending, slot, result, endedAt } = record.context as unknown as RunContext;
+    const { id, plan: ofPlan, ending, slot, result, endedAt } = runOf(record);
     const { position: name } = result;
     if (ofPlan !== plan.name || ending !== 'completed' || slot !== 'manifest' || deleted.has(id)) continue;
     if (record.final && typeof name === 'string') kept.push({ id, name, completedAt: endedAt ?? record.at });

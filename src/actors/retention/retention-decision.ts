@@ -2,7 +2,7 @@
 import { type CatalogEntry, isLocked } from '../../domain/catalog.ts';
 import type { Plan } from '../../domain/plan.ts';
 import { type Decision, decide } from '../../domain/retention.ts';
-import type { RunContext } from '../../domain/run.ts';
+import { runOf } from '../../domain/run.ts';
 import type { RecordStore } from '../../runtime/record-store.ts';
 import { repositoryName } from '../plans/places.ts';
 
@@ -31,7 +31,7 @@ export async function readersOf(store: RecordStore): Promise<Readers> {
   const readers = new Map<string, string>();
   for (const kind of ['restore', 'verify', 'drill'])
     for await (const { record } of store.list(kind)) {
-      const { restore, id } = record.context as unknown as RunContext;
+      const { restore, id } = runOf(record);
       if (!record.final && restore) readers.set(restore.backup, `${kind} ${id} reads it`);
     }
   return readers;

@@ -1,5 +1,5 @@
 /** What a drain of an agent would do to each of its actors, and how long it could take: asked of the machines themselves. */
-import type { RunContext } from '../../domain/run.ts';
+import { type RunContext, runOf } from '../../domain/run.ts';
 import type { MachineDefinition } from '../../runtime/definition.ts';
 import { selfAfter } from '../../runtime/foresight.ts';
 import type { ActorRecord } from '../../runtime/record.ts';
@@ -27,7 +27,7 @@ export function drainForecast(
   const drain = { type: definition.drainEvent ?? '', at: now, deadline: now + graceMs };
   const after = selfAfter(definition, record, drain)?.state ?? state;
   if (kind === 'schedule') return { kind, id, would: 'release', takesMs: after === 'released' ? 0 : graceMs };
-  const context = record.context as unknown as RunContext;
+  const context = runOf(record);
   const suspendMs = Math.min(context.policy.deadlinesMs.cancelGrace ?? graceMs, graceMs / 2);
   const row = (would: string, takesMs: number) => ({ kind, id, would, takesMs: Math.round(takesMs) });
   if (after === 'detached') return row('detach', 0);

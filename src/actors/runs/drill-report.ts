@@ -1,6 +1,6 @@
 /** Tells how each drill of this agent ended, once it has. */
 import type { Fact, Observer } from '../../core/observer.ts';
-import type { RunContext } from '../../domain/run.ts';
+import { runOf } from '../../domain/run.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 
 /** To be called with each fact. */
@@ -8,7 +8,7 @@ export function reportDrill(fact: Fact, runtime: Runtime, observe: Observer): vo
   if (fact.fact !== 'actor.transition' || fact.kind !== 'drill' || !fact.final) return;
   const record = runtime.find('drill', fact.id)?.record;
   if (!record) return;
-  const { plan, restore, reason, message } = record.context as unknown as RunContext;
+  const { plan, restore, reason, message } = runOf(record);
   const { kind, id, state, at } = fact;
   observe({ fact: 'drill.ended', kind, id, plan, backup: restore?.backup ?? '', ending: state, reason, message, at });
 }

@@ -1,7 +1,7 @@
 /** Tells of a run that has used most of its deadline `run`, while somebody can still do something about it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lastDurationsMs } from '../../domain/durations.ts';
-import type { RunContext } from '../../domain/run.ts';
+import { type RunContext, runOf } from '../../domain/run.ts';
 import { timeText } from '../../runtime/step-record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { recordsOf } from '../commands/records.ts';
@@ -37,7 +37,7 @@ export function slowRunWatch(run: RunContext, parts: AgentParts): () => void {
 async function lastOf({ task, plan }: RunContext, { store }: AgentParts): Promise<number[] | null> {
   const looked = recordsOf(store, task).then(records =>
     lastDurationsMs(
-      records.map(({ record }) => record.context as unknown as RunContext),
+      records.map(({ record }) => runOf(record)),
       plan,
     ),
   );

@@ -8,7 +8,7 @@
 import { AnswerError } from '../../core/answer-error.ts';
 import type { CatalogEntry } from '../../domain/catalog.ts';
 import { leavingMs, type OverRun } from '../../domain/record-age.ts';
-import type { RunContext } from '../../domain/run.ts';
+import { runOf } from '../../domain/run.ts';
 import type { StoredRecord } from '../../runtime/record-store.ts';
 import { timeText } from '../../runtime/step-record.ts';
 import type { AgentParts } from '../agent-parts.ts';
@@ -78,7 +78,7 @@ export class RecordSweeper {
     let nextMs = everyMs;
     for (const [id, atMs] of leaving) {
       const each = over.get(id) as StoredRecord;
-      const { agent } = each.record.context as unknown as RunContext;
+      const { agent } = runOf(each.record);
       if (agent !== config.name && (!isSpokesman || living.includes(agent))) continue;
       if (atMs > clock.now()) nextMs = Math.min(nextMs, atMs - clock.now());
       else if (swept === mostAtOnce) return pauseMs;

@@ -8,7 +8,7 @@ import { AnswerError } from '../../core/answer-error.ts';
 import { FailureError } from '../../core/failure.ts';
 import type { Plan } from '../../domain/plan.ts';
 import { policyOf } from '../../domain/policy.ts';
-import type { RunContext } from '../../domain/run.ts';
+import { runOf } from '../../domain/run.ts';
 import type { EngineScope } from '../../engines/engine.ts';
 import { engineOf } from '../../engines/engines.ts';
 import { RunDirectory } from '../../runner/run-directory.ts';
@@ -53,7 +53,7 @@ async function sweepTrace(id: string, where: string, parts: AgentParts, sweep: S
   if (is === 'unknown')
     sweep.left('leftover of a run', where, `no record is left of ${id}: it may be of another Reeve`);
   if (record?.kind !== 'backup') return;
-  const run = record.context as unknown as RunContext;
+  const run = runOf(record);
   if ((await parts.engineRuns.stopLeft(id))?.gone === false) return;
   const open = run.slot === 'none' ? 'open' : run.slot; // there is something, so it had begun
   const why = `its run is ${record.state}`;

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { contextOf } from '../../../machines/run-context.ts';
 import { AnswerError } from '../../core/answer-error.ts';
 import { FailureError } from '../../core/failure.ts';
-import type { RunContext } from '../../domain/run.ts';
+import { type RunContext, runOf } from '../../domain/run.ts';
 import { engineOf } from '../../engines/engines.ts';
 import { pidsOfRun } from '../../runner/local-runs.ts';
 import { RunDirectory, runsWithDirectory } from '../../runner/run-directory.ts';
@@ -29,7 +29,7 @@ export async function sweepRuns(parts: AgentParts, sweep: Sweep): Promise<void> 
   for (const id of await runsWithDirectory(config.data)) {
     sweep.signal.throwIfAborted();
     const { is, ...fate } = await fateOf(id, parts);
-    if (fate.record) await sweepOver(id, fate.record.state, fate.record.context as unknown as RunContext, parts, sweep);
+    if (fate.record) await sweepOver(id, fate.record.state, runOf(fate.record), parts, sweep);
     else if (is === 'unknown') await sweepUnknown(id, parts, sweep);
   }
   for (const id of await runsWithScratch(config)) {
