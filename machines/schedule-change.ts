@@ -128,8 +128,10 @@ export function changed(document: Schedule, revision: number, at: number): Chang
 
 /** Something is left to decide at once: ticks, a trigger, a change, its end, or a turn whose way is free. */
 export function isUnsettled(context: ScheduleContext): boolean {
-  const { moreDue, change, byHand } = context;
-  return moreDue || change !== null || byHand !== null || mayStart(context);
+  const { moreDue, change, byHand, next, retiring } = context;
+  // Its end may have been told long after the visit that it was told in, and ticks come due between them.
+  const isOwed = retiring !== null && next !== null && next <= retiring;
+  return moreDue || change !== null || byHand !== null || isOwed || mayStart(context);
 }
 
 /** A turn waits, and nothing is in its way. */

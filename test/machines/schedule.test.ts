@@ -354,6 +354,15 @@ describe('the end of a schedule', () => {
     expect([model.state, model.told]).toEqual(['retired', ['600 missed', '1200 missed']]);
   });
 
+  it('that is told while its agent is away leaves no tick before it without a fate', () => {
+    const model = schedule();
+    model.diesAfter = 0;
+    model.advance(25 * minuteMs);
+    model.tell('schedule.retire');
+    model.return();
+    expect([model.state, model.told]).toEqual(['retired', ['600 ran', '1200 missed']]);
+  });
+
   it('is taken back where the schedule is put again before it came', () => {
     const model = schedule();
     model.tell('schedule.drain', { deadline: model.now + 1_000 });
