@@ -128,10 +128,14 @@ export function changed(document: Schedule, revision: number, at: number): Chang
 
 /** Something is left to decide at once: ticks, a trigger, a change, its end, or a turn whose way is free. */
 export function isUnsettled(context: ScheduleContext): boolean {
-  const { moreDue, change, byHand, next, retiring } = context;
-  // Its end may have been told long after the visit that it was told in, and ticks come due between them.
-  const isOwed = retiring !== null && next !== null && next <= retiring;
-  return moreDue || change !== null || byHand !== null || isOwed || mayStart(context);
+  const { moreDue, change, byHand } = context;
+  return moreDue || change !== null || byHand !== null || isEndOpen(context) || mayStart(context);
+}
+
+/** Its end was told in a visit: that one left turns waiting, or ticks that came due before the end. */
+function isEndOpen({ retiring, next, queued, backlog }: ScheduleContext): boolean {
+  if (retiring === null) return false;
+  return queued !== null || backlog.length > 0 || (next !== null && next <= retiring);
 }
 
 /** A turn waits, and nothing is in its way. */

@@ -95,7 +95,9 @@ class Decider {
   #judgeTicks(): Turn[] {
     const { more, mode, continued, at } = this.#visit;
     const { onMissed, missedWindowMs } = schedulePolicyOf(this.#context.document);
-    const due = ticksOf(this.#context, this.#visit).filter(tick => !this.#ranAlready(tick));
+    const ticks = ticksOf(this.#context, this.#visit);
+    this.#takeOutOfLine(new Set(ticks));
+    const due = ticks.filter(tick => !this.#ranAlready(tick));
     const newest = more ? undefined : due.at(-1);
     const wanted: Turn[] = [];
     for (const tick of due) {
@@ -110,6 +112,12 @@ class Decider {
     }
     this.#boundBacklog(due);
     return wanted;
+  }
+
+  /** Where the clock was set back, ticks come again that wait already: they are judged anew, and stand in line once. */
+  #takeOutOfLine(ticks: ReadonlySet<number>): void {
+    this.#backlog = this.#backlog.filter(tick => !ticks.has(tick));
+    if (this.#queued && ticks.has(this.#queued.tick)) this.#queued = null;
   }
 
   /** The oldest beyond the bound are given up; those of this visit that stay are told as queued. */

@@ -88,6 +88,7 @@ describe('whatever happens to a schedule', () => {
         expect(expected.filter(tick => !byTick.has(tick)).map(text)).toEqual([]);
         for (const [tick, { fate, run }] of model.it.holding) {
           seen.set(fate, (seen.get(fate) ?? 0) + 1);
+          expect([text(tick), fate]).not.toEqual([text(tick), 'queued']);
           const made = [...model.it.runs.values()].filter(each => each.tick === tick);
           expect([text(tick), fate, made.length]).toEqual([text(tick), fate, fate === 'ran' ? 1 : 0]);
           if (fate === 'ran') expect(run).toBe(made[0]?.id);

@@ -363,6 +363,16 @@ describe('the end of a schedule', () => {
     expect([model.state, model.told]).toEqual(['retired', ['600 ran', '1200 missed']]);
   });
 
+  it('that is told while its agent is away cancels what the last visit let wait', () => {
+    const model = schedule({ overlap: 'queue-one' });
+    model.advance(15 * minuteMs);
+    model.diesAfter = 0;
+    model.advance(5 * minuteMs);
+    model.tell('schedule.retire');
+    model.return();
+    expect([model.state, model.told]).toEqual(['retired', ['600 ran', '1200 cancelled']]);
+  });
+
   it('is taken back where the schedule is put again before it came', () => {
     const model = schedule();
     model.tell('schedule.drain', { deadline: model.now + 1_000 });
@@ -446,6 +456,22 @@ describe('a clock', () => {
     }
     const all = Array.from({ length: 145 }, (_, tick) => `${(tick + 1) * 600} ran`);
     expect([model.told, model.runs.size, model.context.ahead]).toEqual([all, 145, null]);
+  });
+
+  it('that is set back while ticks wait for their turn lets each stand in line once', () => {
+    const model = schedule({ onMissed: 'run-all', missedWindow: '24h', overlap: 'queue-one' });
+    model.leave();
+    model.advance(hourMs);
+    model.return();
+    expect(model.context.backlog).toHaveLength(5);
+    model.now -= 50 * minuteMs;
+    model.return();
+    model.advance(10 * minuteMs);
+    model.end(runAt(10));
+    expect(model.context.current?.run).toBe(runAt(20));
+    model.refusal = 'its plan is paused';
+    model.end(runAt(20));
+    expect(model.told.filter(told => told.startsWith('1200 '))).toEqual(['1200 ran']);
   });
 
   it('that is a little behind what it was changes nothing', () => {
