@@ -89,9 +89,25 @@ export function dissolveLeaves(directory: RunDirectory): void {
   const file = join(directory.path, 'leaves');
   const leaves = existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean) : [];
   rmSync(file, { force: true });
-  for (const leaf of leaves) {
-    const pids = readFileSync(join(leaf, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean);
-    for (const pid of pids) writeFileSync(join(dirname(leaf), 'cgroup.procs'), pid);
-    rmdirSync(leaf);
+  for (const leaf of leaves) emptyLeaf(leaf);
+}
+
+const leafTriesMax = 1_000;
+
+/** What is being started while it is moved stands there once more, so it is asked again. */
+function emptyLeaf(leaf: string): void {
+  for (let left = leafTriesMax; ; left -= 1) {
+    for (const pid of readFileSync(join(leaf, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean))
+      try {
+        writeFileSync(join(dirname(leaf), 'cgroup.procs'), pid);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error; // it has ended
+      }
+    try {
+      rmdirSync(leaf);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EBUSY' || left === 0) throw error;
+    }
   }
 }
