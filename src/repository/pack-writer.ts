@@ -1,6 +1,7 @@
 /**
- * Stores chunks in packs, for one thread of a backup. Reading and hashing are the caller's thread's; frames are
- * compressed in the pool's threads meanwhile, a bounded number at once.
+ * Stores chunks in packs, for one thread of a backup. Reading and hashing are the caller's thread's. One frame is
+ * compressed in another thread meanwhile, so that a source of one large file has two processors busy; a second one at once
+ * would take its buffers and win nothing.
  *
  * 1. A chunk that the set knows, of whichever thread, is not stored again.
  * 2. A pack that is not ended stays in the run's directory, also of a process that is killed: whatever of its frames is
@@ -25,11 +26,6 @@ import type { Repository } from './repository.ts';
 
 /** Chunks below this share frames. */
 const smallBytes = 128 * 1024;
-/**
- * Frames that are compressed, or wait to be written, at once: while one is, the thread reads and hashes the next, for a
- * source of one large file has no other thread to do it. Each costs its buffers.
- */
-const framesAtOnce = 2;
 /** Packs that are being synced at once. */
 const endingAtOnce = 2;
 /**
@@ -37,6 +33,13 @@ const endingAtOnce = 2;
  * and the first ones of a thread are, each twice as large as the one before, so that it shows soon.
  */
 const [firstPackBytes, sharedPackBytes] = [1024 * 1024, 4 * 1024 * 1024];
+
+/** What became of a chunk. */
+export interface Added {
+  sha256: string;
+  /** The repository did not have it, nor this run. */
+  isNew: boolean;
+}
 
 export interface PackWriterOptions {
   /** Told how many bytes each frame took. */
@@ -60,7 +63,8 @@ export class PackWriter {
   readonly #small = new FrameChunks();
   #smallBuffer: Buffer | undefined;
   #smallBytes = 0;
-  readonly #sealing = new Set<Promise<void>>();
+  /** Settles when the frame before is written, or could not be; undefined once it has. */
+  #sealing: Promise<void> | undefined;
   readonly #ending = new Set<Promise<void>>();
   #draft: PackDraft | undefined;
   #packBytes = firstPackBytes;
@@ -73,31 +77,23 @@ export class PackWriter {
     this.#options = options;
   }
 
-  /** Takes a chunk, at most as large as a chunk may be; its bytes are the caller's again when this returns. */
-  add(bytes: Buffer): { sha256: string; isNew: boolean } {
+  /**
+   * Takes a chunk, at most as large as a chunk may be. A promise only where something before it has to be written first;
+   * its bytes are the caller's again after that. Throws, or rejects with, what went wrong with any before.
+   */
+  add(bytes: Buffer): Added | Promise<Added> {
     if (this.#failed) throw this.#failed.error;
     const digest = hash('sha256', bytes, 'buffer');
     const isNew = this.#known.add(digest);
-    if (isNew && bytes.length < smallBytes) this.#addSmall(digest, bytes);
-    else if (isNew) this.#addLarge(digest, bytes);
-    return { sha256: digest.toString('hex'), isNew };
-  }
-
-  /** Resolves once there is room for more: wait for it after each chunk. Rejects with what went wrong with any before. */
-  async room(): Promise<void> {
-    while (this.#sealing.size >= framesAtOnce || this.#ending.size > endingAtOnce)
-      await Promise.race([...this.#sealing, ...this.#ending]);
-    if (this.#failed) throw this.#failed.error;
+    const added = { sha256: digest.toString('hex'), isNew };
+    if (isNew && !this.#hasRoom) return this.#storeLater(digest, bytes).then(() => added);
+    if (isNew) this.#store(digest, bytes);
+    return added;
   }
 
   /** True once something could not be stored: everything rejects with it from then on. */
   get failed(): boolean {
     return this.#failed !== undefined;
-  }
-
-  /** True where nothing has to be waited for. */
-  get hasRoom(): boolean {
-    return !this.#failed && this.#sealing.size < framesAtOnce && this.#ending.size <= endingAtOnce;
   }
 
   /** Resolves once everything added is durable under its name. */
@@ -118,10 +114,25 @@ export class PackWriter {
 
   /** Resolves once nothing is being written any more, whatever came of it. May be called after `finish` and `keep`. */
   async close(): Promise<void> {
-    await Promise.allSettled([...this.#sealing, ...this.#ending]);
+    await Promise.all([this.#sealing, ...this.#ending]);
     this.#draft?.abandon();
     this.#draft = undefined;
     this.#compressor.close();
+  }
+
+  get #hasRoom(): boolean {
+    return !this.#sealing && this.#ending.size <= endingAtOnce;
+  }
+
+  async #storeLater(digest: Buffer, bytes: Buffer): Promise<void> {
+    while (!this.#hasRoom) await (this.#sealing ?? Promise.race(this.#ending));
+    if (this.#failed) throw this.#failed.error;
+    this.#store(digest, bytes);
+  }
+
+  #store(digest: Buffer, bytes: Buffer): void {
+    if (bytes.length < smallBytes) this.#addSmall(digest, bytes);
+    else this.#addLarge(digest, bytes);
   }
 
   #addSmall(digest: Buffer, bytes: Buffer): void {
@@ -158,21 +169,21 @@ export class PackWriter {
   }
 
   #seal(buffer: Buffer, length: number, chunks: Buffer): void {
-    const sealing = sealFrame(buffer.subarray(0, length), chunks, this.#compressor)
+    this.#sealing = sealFrame(buffer.subarray(0, length), chunks, this.#compressor)
       .then(frame => this.#write(frame))
       .catch(error => {
         this.#failed ??= { error };
       })
       .finally(() => {
         this.#buffers.get(buffer.length)?.push(buffer);
-        this.#sealing.delete(sealing);
+        this.#sealing = undefined;
       });
-    this.#sealing.add(sealing);
   }
 
   async #written(): Promise<void> {
+    await this.#sealing;
     this.#sealSmall();
-    await Promise.all(this.#sealing);
+    await this.#sealing;
     if (this.#failed) throw this.#failed.error;
   }
 

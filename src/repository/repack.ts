@@ -99,8 +99,7 @@ async function copyNeeded(
       const plain = plainOf(file, frame);
       if (!plain) return false;
       for (const { offset, length } of frame.chunks) {
-        writer.add(plain.subarray(offset, offset + length));
-        await writer.room();
+        await writer.add(plain.subarray(offset, offset + length));
       }
     }
     return true;

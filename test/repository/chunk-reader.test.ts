@@ -14,7 +14,7 @@ import { noise } from '../engines/files/trees.ts';
 async function store(repository: Repository, run: string, bytes: Buffer): Promise<string> {
   await openRunDirectory(repository, run);
   const writer = new PackWriter(repository, run, new ChunkSet(), { onStored: () => undefined, isShared: () => false });
-  const { sha256 } = writer.add(bytes);
+  const { sha256 } = await writer.add(bytes);
   await writer.finish();
   await writer.close();
   return sha256;

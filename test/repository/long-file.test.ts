@@ -46,7 +46,8 @@ async function store(repository: Repository, chunks: Buffer[]): Promise<Piece[]>
     onStored: () => undefined,
     isShared: () => false,
   });
-  const pieces = chunks.map((bytes): Piece => [bytes.length, writer.add(bytes).sha256]);
+  const pieces: Piece[] = [];
+  for (const bytes of chunks) pieces.push([bytes.length, (await writer.add(bytes)).sha256]);
   await writer.finish();
   await writer.close();
   return pieces;

@@ -52,8 +52,7 @@ export class SmallRun {
     let stored = 0;
     for (const number of chunks) {
       this.chunks.add(number);
-      if (writer.add(chunkOf(number)).isNew) stored += 1;
-      await writer.room();
+      if ((await writer.add(chunkOf(number))).isNew) stored += 1;
     }
     await writer.finish();
     await writer.close();

@@ -13,7 +13,7 @@ import type { FileRead, FileToRead, ReadCounters, ReadThreadData } from './read-
 import { seenOf } from './unchanged.ts';
 
 /** Where chunks go. */
-type ChunkStore = Pick<PackWriter, 'add' | 'hasRoom' | 'room'>;
+type ChunkStore = Pick<PackWriter, 'add'>;
 type Source = Pick<ReadThreadData, 'root' | 'bytesPerSecond'>;
 
 /** Readings of a file that changes under the reader; the last one is stored and told as changed. */
@@ -82,8 +82,7 @@ export class FileReader {
       if (this.#counters.isHeld) await this.#counters.released();
       if (this.#counters.isStopped) throw new JobStopped();
       const end = this.#end(from, to);
-      this.#addPiece(content, bytes.subarray(from, end));
-      if (!this.#writer.hasRoom) await this.#writer.room();
+      await this.#addPiece(content, bytes.subarray(from, end));
       from = end;
     }
   }
@@ -94,14 +93,14 @@ export class FileReader {
     return isZero(this.#window.bytes.subarray(from, most)) ? most : this.#window.boundary(from, to);
   }
 
-  #addPiece(content: Piece[], chunk: Buffer): void {
+  async #addPiece(content: Piece[], chunk: Buffer): Promise<void> {
     if (isZero(chunk)) {
       const last = content.at(-1);
       if (last && last.length === 1) last[0] += chunk.length;
       else content.push([chunk.length]);
       return;
     }
-    const { sha256, isNew } = this.#writer.add(chunk);
+    const { sha256, isNew } = await this.#writer.add(chunk);
     content.push([chunk.length, sha256]);
     if (!isNew) this.#counters.add('reused', chunk.length);
   }

@@ -136,11 +136,7 @@ describe('a source that moves under the reader', () => {
       return { sha256: 'a'.repeat(64), isNew: true };
     };
     const root = bytePathOfText(source);
-    const reader = new FileReader(
-      { root, bytesPerSecond: 0 },
-      { add, hasRoom: true, room: async () => {} },
-      new ReadCounters(),
-    );
+    const reader = new FileReader({ root, bytesPerSecond: 0 }, { add }, new ReadCounters());
     return () => reader.read({ path: bytePathOfText(name), dev, ino });
   }
 

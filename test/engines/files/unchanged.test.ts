@@ -188,7 +188,7 @@ describe('names of one file', () => {
     writeFileSync(join(source, first), noise(1000, 'linked'));
     for (const name of others) linkSync(join(source, first), join(source, name));
     const root = bytePathOf(Buffer.from(source));
-    const store = { add: () => ({ sha256: 'ab'.repeat(32), isNew: true }), hasRoom: true, room: async () => undefined };
+    const store = { add: () => ({ sha256: 'ab'.repeat(32), isNew: true }) };
     const reader = new FileReader({ root, bytesPerSecond: 0 }, store, new ReadCounters());
     const read: string[] = [];
     const pool = {
