@@ -1,10 +1,14 @@
 /**
- * A gear hash over memory, as WebAssembly: JavaScript takes four times as long a byte. The module is written out here,
+ * A gear hash over memory, as WebAssembly: JavaScript takes eight times as long a byte. The module is written out here,
  * instruction by instruction, so that there is nothing to build and nothing that cannot be read.
  *
  * `scan(at, end, hash, shift)` goes on from `hash` at `at` and answers the first place, `end` at the most, where
  * `hash >>> shift` is zero; each step before that is `hash = (hash << 1) + gear[byte]`. Memory begins with the 256 words
  * of the gear; what is scanned stands behind them.
+ *
+ * It goes by pairs of bytes, for the hash after both waits for that before them alone, as their words are added up beside;
+ * and by eight pairs until it looks for the end. Where it finds something among those, it goes through them again, one by
+ * one.
  */
 import { createHash } from 'node:crypto';
 
@@ -43,43 +47,56 @@ export function gearOver(bytes: number): { memory: ArrayBuffer; scan: Scan } {
 
 const [i32, none, block, loop, end] = [0x7f, 0x40, 0x02, 0x03, 0x0b];
 const [at, to, hash, shift] = [0, 1, 2, 3];
+/** Of the function's own: found is what is below the limit; the hash before a look at many bytes; a byte's word. */
+const [limit, before, word] = [4, 5, 6];
+const ownLocals = 3;
 const get = (local: number) => [0x20, local];
 const set = (local: number) => [0x21, local];
 const int = (value: number) => [0x41, value]; // below 64, so one byte
 const branchTo = (depth: number) => [0x0c, depth];
 const branchIf = (depth: number) => [0x0d, depth];
-const [isZero, notBelow, add, shiftLeft, shiftRight] = [0x45, 0x4f, 0x6a, 0x74, 0x76];
-const loadByte = [0x2d, 0, 0];
+const [below, above, notBelow, add, shiftLeft] = [0x49, 0x4b, 0x4f, 0x6a, 0x74];
+const loadByte = (offset: number) => [0x2d, 0, offset];
 const loadWord = [0x28, 2, 0];
 
+const wordOf = (offset: number) => [...get(at), ...loadByte(offset), ...int(2), shiftLeft, ...loadWord];
+const shifted = (local: number, bits: number) => [...get(local), ...int(bits), shiftLeft];
+const step = [...shifted(hash, 1), ...wordOf(0), add, ...set(hash)];
+const advance = (bytes: number) => [...get(at), ...int(bytes), add, ...set(at)];
+const branchIfFound = (depth: number) => [...get(hash), ...get(limit), below, ...branchIf(depth)];
+
+const pairsAtOnce = 8;
+const pair = (offset: number) => [
+  ...branchIfFound(1),
+  ...[...wordOf(offset), ...set(word)],
+  ...[...shifted(hash, 1), ...get(word), add, ...get(limit), below, ...branchIf(1)],
+  ...[...shifted(hash, 2), ...shifted(word, 1), ...wordOf(offset + 1), add, add, ...set(hash)],
+];
+
 const code = [
+  ...[...int(1), ...get(shift), shiftLeft, ...set(limit)],
+  ...[block, none, block, none, loop, none],
+  ...[...get(at), ...int(2 * pairsAtOnce), add, ...get(to), above, ...branchIf(2)],
+  ...[...get(hash), ...set(before)],
+  ...Array.from({ length: pairsAtOnce }, (_, place) => pair(2 * place)).flat(),
+  ...[...advance(2 * pairsAtOnce), ...branchTo(0), end, end],
+  ...[...get(before), ...set(hash), end],
   ...[block, none, loop, none],
-  ...[...get(at), ...get(to), notBelow, ...branchIf(1)],
-  ...[...get(hash), ...get(shift), shiftRight, isZero, ...branchIf(1)],
-  ...[
-    ...get(hash),
-    ...int(1),
-    shiftLeft,
-    ...get(at),
-    ...loadByte,
-    ...int(2),
-    shiftLeft,
-    ...loadWord,
-    add,
-    ...set(hash),
-  ],
-  ...[...get(at), ...int(1), add, ...set(at)],
-  ...[...branchTo(0), end, end],
+  ...[...get(at), ...get(to), notBelow, ...branchIf(1), ...branchIfFound(1)],
+  ...[...step, ...advance(1), ...branchTo(0), end, end],
   ...[...get(at), end],
 ];
 
+/** As the format writes sizes: seven bits a byte, the last one below 128. */
+const sizeOf = (bytes: number): number[] => (bytes < 128 ? [bytes] : [(bytes % 128) + 128, ...sizeOf(bytes >> 7)]);
 const text = (name: string) => [name.length, ...Buffer.from(name)];
-const section = (id: number, ...content: number[]) => [id, content.length, ...content];
+const section = (id: number, ...content: number[]) => [id, ...sizeOf(content.length), ...content];
 const typeSection = section(1, 1, 0x60, 4, i32, i32, i32, i32, 1, i32);
 const importSection = section(2, 1, ...text('m'), ...text('m'), 2, 0, 1);
 const functionSection = section(3, 1, 0);
 const exportSection = section(7, 1, ...text('scan'), 0, 0);
-const codeSection = section(10, 1, code.length + 1, 0, ...code);
+const body = [1, ownLocals, i32, ...code];
+const codeSection = section(10, 1, ...sizeOf(body.length), ...body);
 
 const module = new WebAssembly.Module(
   Uint8Array.of(
