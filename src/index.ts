@@ -4,7 +4,7 @@ export { type OpenRuntime, type OpenRuntimeOptions, openRuntime } from './boot/o
 export { AnswerError } from './core/answer-error.ts';
 export { type Failure, FailureError } from './core/failure.ts';
 export type { Commands, DeadlinePassed, Stamped, StateMeta } from './core/machine-spec.ts';
-export type { Fact, Observer } from './core/observer.ts';
+export type { RuntimeFact as Fact, RuntimeObserver as Observer } from './core/runtime-facts.ts';
 export type { Schema } from './core/schema.ts';
 export type { MachineDefinition } from './runtime/definition.ts';
 export { type EffectScope, effect } from './runtime/effect.ts';

@@ -1,11 +1,11 @@
 /** The parts of one agent, as its commands and effects are handed them. */
 import type { Clock } from '../core/clock.ts';
-import type { Observer } from '../core/observer.ts';
 import type { AgentConfig } from '../domain/agent-config.ts';
 import type { DefinitionsStore } from '../domain/agent-definitions.ts';
 import type { Catalog } from '../domain/catalog.ts';
 import type { DefaultsStore } from '../domain/defaults-store.ts';
 import type { DocumentsHeard } from '../domain/document-feed.ts';
+import type { Observer } from '../domain/facts.ts';
 import type { FateStore } from '../domain/fate-store.ts';
 import type { PlanStore } from '../domain/plan-store.ts';
 import type { Progress } from '../domain/run.ts';

@@ -1,6 +1,6 @@
 /** Puts the parts of one agent together: its runtime on the cluster's stores, and what its runs share. */
-import type { Fact, Observer } from '../core/observer.ts';
 import type { AgentConfig } from '../domain/agent-config.ts';
+import type { Fact, Observer } from '../domain/facts.ts';
 import { runKinds } from '../domain/run.ts';
 import { turnLimitsOf, turnOf } from '../domain/turn.ts';
 import { followDocuments, newestChange } from '../nats/document-feed.ts';

@@ -1,7 +1,7 @@
 /** Work in the background that is tried again later anyway. */
 import { AnswerError } from '../core/answer-error.ts';
 import type { Clock } from '../core/clock.ts';
-import type { Observer } from '../core/observer.ts';
+import type { Observer } from '../domain/facts.ts';
 import { timeText } from '../runtime/step-record.ts';
 
 /**

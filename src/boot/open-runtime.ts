@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { AnswerError } from '../core/answer-error.ts';
-import type { Observer } from '../core/observer.ts';
+import type { RuntimeObserver } from '../core/runtime-facts.ts';
 import { openLink } from '../nats/connection.ts';
 import { Correspondence } from '../nats/correspondence.ts';
 import { NatsMailboxes } from '../nats/mailboxes.ts';
@@ -31,7 +31,7 @@ export interface OpenRuntimeOptions {
   /** How the actors are supervised. Default: one-for-one, at most 10 restarts in 60 s, all stopped at once. */
   supervision?: Pick<SupervisorOptions, 'strategy' | 'intensity' | 'periodMs' | 'backoff' | 'stableMs' | 'stopOrder'>;
   /** Told of everything that happens. Default: nobody is. */
-  observe?: Observer;
+  observe?: RuntimeObserver;
 }
 
 export interface OpenRuntime {

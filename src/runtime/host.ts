@@ -1,6 +1,6 @@
 /** What an agent lends to each actor that it runs. */
 import type { Clock } from '../core/clock.ts';
-import type { Observer } from '../core/observer.ts';
+import type { RuntimeObserver } from '../core/runtime-facts.ts';
 import type { Mailboxes, Refusals, Reply } from './mailboxes.ts';
 import type { Owner } from './record.ts';
 import type { RecordStore } from './record-store.ts';
@@ -17,7 +17,7 @@ export interface Host {
   nextWrite: () => number;
   /** A number in [0, 1), for jitter. */
   random: () => number;
-  observe: Observer;
+  observe: RuntimeObserver;
   /** How often each message crashed its actor, by `<key>/<seq>/<at>`. */
   poison: Map<string, number>;
 }

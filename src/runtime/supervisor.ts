@@ -19,7 +19,7 @@ import {
 } from '../../machines/supervisor.ts';
 import { type Backoff, backoffMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
-import type { Observer } from '../core/observer.ts';
+import type { RuntimeObserver } from '../core/runtime-facts.ts';
 import { type ChildExit, ChildSlot, type ChildSpec, type SlotPort } from './child-slot.ts';
 import { stopChildren, type Unstopped } from './child-stop.ts';
 import { timeText } from './step-record.ts';
@@ -30,7 +30,7 @@ export type { Unstopped } from './child-stop.ts';
 export interface SupervisorOptions {
   name: string;
   clock: Clock;
-  observe: Observer;
+  observe: RuntimeObserver;
   random: () => number;
   /** Default `one-for-one`. */
   strategy?: Strategy;

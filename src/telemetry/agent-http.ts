@@ -1,5 +1,5 @@
 /** What an agent tells over HTTP: `/metrics` to Prometheus, and `/healthz` to whoever wants to know whether it is well. */
-import type { Observer } from '../core/observer.ts';
+import type { Observer } from '../domain/facts.ts';
 import { createHealth } from './health.ts';
 import { plain, serveHttp } from './http-server.ts';
 import { createMetrics } from './metrics.ts';

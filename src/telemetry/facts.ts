@@ -2,7 +2,7 @@
  * Every fact that the system tells, as it stands in the log: its constant message, its level and what its fields mean.
  * The types hold this table complete; docs/facts.md is written from it.
  */
-import type { FactName, FactOf } from '../core/observer.ts';
+import type { FactName, FactOf } from '../domain/facts.ts';
 
 export type Level = 'info' | 'warn' | 'error';
 

@@ -1,5 +1,5 @@
 /** Whether an agent is well, for whoever asks it over HTTP: it runs, and NATS is there. Fed by its facts alone. */
-import type { Observer } from '../core/observer.ts';
+import type { Observer } from '../domain/facts.ts';
 
 export interface Health {
   observe: Observer;

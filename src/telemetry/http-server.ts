@@ -5,7 +5,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Observer } from '../core/observer.ts';
+import type { Observer } from '../domain/facts.ts';
 import { type ListenAddress, listenAddressOf, notAnAddress } from '../domain/listen-address.ts';
 
 export interface Reply {

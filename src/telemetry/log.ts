@@ -4,8 +4,8 @@
  * it starts, a line when it changes and a line with its count when it ends.
  */
 import { type DestinationStream, type Logger, pino } from 'pino';
-import type { Fact, FactName, Observer } from '../core/observer.ts';
 import { printable } from '../core/printable.ts';
+import type { Fact, FactName, Observer } from '../domain/facts.ts';
 import { facts } from './facts.ts';
 import { type EndedFailure, RepeatedFailures } from './repeated-failures.ts';
 

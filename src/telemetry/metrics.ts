@@ -5,7 +5,7 @@
  * Labels have few values: whatever comes from outside (the kind that a letter is addressed to, a person's note) is none.
  */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Fact, FactName, FactOf, Observer } from '../core/observer.ts';
+import type { Fact, FactName, FactOf, Observer } from '../domain/facts.ts';
 import { fates } from '../domain/fate.ts';
 import { runKinds } from '../domain/run.ts';
 import { type MetricEntry, type MetricName, metrics } from './metrics-table.ts';

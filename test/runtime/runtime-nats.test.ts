@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Fact } from '../../src/core/observer.ts';
+import type { RuntimeFact } from '../../src/core/runtime-facts.ts';
 import { type Link, openLink } from '../../src/nats/connection.ts';
 import { NatsMailboxes } from '../../src/nats/mailboxes.ts';
 import { NatsRecordStore } from '../../src/nats/record-store.ts';
@@ -35,7 +35,7 @@ async function world(binary: string) {
   closing.push(() => link.close());
   const directory = await mkdtemp(join(tmpdir(), 'reeve-runtime-'));
   closing.push(() => rm(directory, { recursive: true, force: true }));
-  const facts: Fact[] = [];
+  const facts: RuntimeFact[] = [];
   const overtaken: number[] = [];
   const store = new JournalledStore({
     store: new NatsRecordStore(link, nats.names),

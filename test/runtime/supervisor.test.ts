@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { RestartType } from '../../machines/supervisor.ts';
-import type { Fact } from '../../src/core/observer.ts';
+import type { RuntimeFact } from '../../src/core/runtime-facts.ts';
 import {
   type ChildExit,
   type ChildLife,
@@ -17,7 +17,7 @@ const turn = () => new Promise(resolve => setImmediate(resolve));
 /** A supervisor of children that say what befalls them, each of which a test can make leave. */
 function world(options: Partial<SupervisorOptions> = {}) {
   const clock = new ManualClock();
-  const facts: Fact[] = [];
+  const facts: RuntimeFact[] = [];
   const told: string[] = [];
   const restarted: string[] = [];
   const exits = new Map<string, (exit: ChildExit) => void>();

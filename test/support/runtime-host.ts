@@ -1,6 +1,6 @@
 /** A host for actors in memory, with a clock that a test turns, and a list of what was observed. */
 import { type Alarm, CallAlarm, type Clock } from '../../src/core/clock.ts';
-import type { Fact } from '../../src/core/observer.ts';
+import type { Fact, Observer } from '../../src/domain/facts.ts';
 import type { Host } from '../../src/runtime/host.ts';
 import { MemoryMailboxes } from '../../src/runtime/memory/mailboxes.ts';
 import { MemoryRecordStore } from '../../src/runtime/memory/record-store.ts';
@@ -68,6 +68,7 @@ export interface MemoryHost extends Host {
   store: MemoryRecordStore;
   mailboxes: MemoryMailboxes;
   refusals: MemoryRefusals;
+  observe: Observer;
   facts: Fact[];
   replies: { to: string; answer: unknown }[];
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import type { Fact, FactName, FactOf } from '../../src/core/observer.ts';
+import type { Fact, FactName, FactOf } from '../../src/domain/facts.ts';
 import { serveAgent } from '../../src/telemetry/agent-http.ts';
 import { plain, serveHttp } from '../../src/telemetry/http-server.ts';
 import { eventually } from '../support/eventually.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Fact } from '../../src/core/observer.ts';
+import type { Fact } from '../../src/domain/facts.ts';
 import { createLog, type LogOptions } from '../../src/telemetry/log.ts';
 
 function logged(tell: (observe: (fact: Fact) => void) => void, options: LogOptions = {}) {

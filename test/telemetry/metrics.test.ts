@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import type { Fact } from '../../src/core/observer.ts';
+import type { Fact } from '../../src/domain/facts.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { type MetricEntry, metrics, metricsTable } from '../../src/telemetry/metrics-table.ts';
 import { cellsOf } from './markdown-table.ts';

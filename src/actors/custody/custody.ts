@@ -7,7 +7,7 @@
  * 3. A run of this agent that another has ended meanwhile, or is ending, stops here at once, with all its processes.
  */
 import type { Clock } from '../../core/clock.ts';
-import type { Observer } from '../../core/observer.ts';
+import type { Observer } from '../../domain/facts.ts';
 import { type RunContext, runOf } from '../../domain/run.ts';
 import type { Membership } from '../../runtime/membership.ts';
 import type { ActorRecord } from '../../runtime/record.ts';

@@ -9,7 +9,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AnswerError } from '../../core/answer-error.ts';
-import type { Fact } from '../../core/observer.ts';
+import type { Fact } from '../../domain/facts.ts';
 import { dueAtMs, type Overdue, overdueOf } from '../../domain/overdue.ts';
 import type { Plan } from '../../domain/plan.ts';
 import { timeText } from '../../runtime/step-record.ts';

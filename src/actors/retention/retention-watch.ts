@@ -5,8 +5,8 @@
  * 2. An agent that starts looks at all plans of its own, for it may have died between a backup and its prune.
  */
 import { AnswerError } from '../../core/answer-error.ts';
-import type { Fact } from '../../core/observer.ts';
 import type { CatalogEntry } from '../../domain/catalog.ts';
+import type { Fact } from '../../domain/facts.ts';
 import { pauseNow } from '../../domain/pause.ts';
 import type { StoredPlan } from '../../domain/plan-store.ts';
 import { timeText } from '../../runtime/step-record.ts';

@@ -1,5 +1,5 @@
 /** Tells how each drill of this agent ended, once it has. */
-import type { Fact, Observer } from '../../core/observer.ts';
+import type { Fact, Observer } from '../../domain/facts.ts';
 import { runOf } from '../../domain/run.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 

@@ -9,8 +9,8 @@
  */
 import { formatDuration } from '../../core/durations.ts';
 import { FailureError, failureOf } from '../../core/failure.ts';
-import type { Observer } from '../../core/observer.ts';
 import type { HookConfig } from '../../domain/exec-config.ts';
+import type { Observer } from '../../domain/facts.ts';
 import type { RunContext } from '../../domain/run.ts';
 import { howItEnded, permanent } from '../../engines/failures.ts';
 import { callHelper } from '../../runner/helper-call.ts';

@@ -7,7 +7,7 @@
  * 2. The pings of one run are sent in their order, each at most three times of at most ten seconds.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Observer } from '../../core/observer.ts';
+import type { Observer } from '../../domain/facts.ts';
 import type { RunContext } from '../../domain/run.ts';
 import { OneAtATime } from './one-at-a-time.ts';
 

@@ -12,7 +12,7 @@
 import { AnswerError } from '../../core/answer-error.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { JsonObject } from '../../core/json.ts';
-import type { Observer } from '../../core/observer.ts';
+import type { Observer } from '../../domain/facts.ts';
 import { type Candidate, heirOf } from '../../domain/placement.ts';
 import { tellIfTaken } from '../../runtime/actor-drain.ts';
 import type { DurableActor } from '../../runtime/durable-actor.ts';

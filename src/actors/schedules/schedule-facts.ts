@@ -2,7 +2,7 @@
  * Tells when a schedule comes to be blocked, when it is so no more, and when it has ended. What was told is known in memory
  * only: after a restart a schedule that is blocked is told again.
  */
-import type { Fact, Observer } from '../../core/observer.ts';
+import type { Fact, Observer } from '../../domain/facts.ts';
 import type { ActorRecord } from '../../runtime/record.ts';
 import { pairOf } from './pairs.ts';
 

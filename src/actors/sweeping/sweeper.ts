@@ -10,7 +10,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AnswerError } from '../../core/answer-error.ts';
-import type { Fact } from '../../core/observer.ts';
+import type { Fact } from '../../domain/facts.ts';
 import { timeText } from '../../runtime/step-record.ts';
 import type { Child, ChildSpec } from '../../runtime/supervisor.ts';
 import type { AgentParts } from '../agent-parts.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { Pings, pingUrl } from '../../../src/actors/runs/pings.ts';
-import type { Fact } from '../../../src/core/observer.ts';
+import type { Fact } from '../../../src/domain/facts.ts';
 import type { RunContext } from '../../../src/domain/run.ts';
 import { eventually } from '../../support/eventually.ts';
 import { World } from '../../support/world.ts';
