@@ -9,7 +9,8 @@
 import type { EventObject } from 'xstate';
 import { agentCommands, agentDeadlineMs, agentMachine, version as machineVersion } from '../../machines/agent.ts';
 import { version as scheduleVersion } from '../../machines/schedule.ts';
-import { AnswerError } from '../core/answer-error.ts';
+import { isUnavailable } from '../core/answer-error.ts';
+import { defectOf, errorOf } from '../core/defect.ts';
 import type { AgentConfig } from '../domain/agent-config.ts';
 import type { Observer } from '../domain/facts.ts';
 import { type CommandService, serveCommands } from '../nats/command-service.ts';
@@ -80,8 +81,8 @@ async function onceThere(join: () => Promise<Cluster>, { waiting }: AgentOptions
     try {
       return await join();
     } catch (error) {
-      if (!(error instanceof AnswerError && error.code === 'unavailable')) throw error;
-      waiting(error);
+      if (!isUnavailable(error)) throw error;
+      waiting(errorOf(error));
     }
   }
 }
@@ -282,8 +283,7 @@ export class Agent {
   }
 
   #defect(where: string, error: unknown): void {
-    const { message, stack = null } = error instanceof Error ? error : new Error(String(error));
-    this.#options.observe({ fact: 'defect', where, message, stack, at: this.#now() });
+    this.#options.observe(defectOf(where, error, this.#now()));
   }
 
   #now(): string {

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { AnswerError } from '../core/answer-error.ts';
+import { errorOf } from '../core/defect.ts';
 import type { AgentConfig } from '../domain/agent-config.ts';
 import { definitionsOf } from '../domain/agent-definitions.ts';
 import { NatsCatalog } from '../nats/catalog-store.ts';
@@ -80,7 +81,7 @@ export async function joinCluster(options: ClusterOptions, signal: AbortSignal) 
       catalog,
       journal: new JournalFile(join(config.data, 'catalog.ndjson')),
       link: linkOf(link),
-      onTrouble: error => options.journal.onTrouble?.(error instanceof Error ? error : new Error(String(error))),
+      onTrouble: error => options.journal.onTrouble?.(errorOf(error)),
     });
     await entries.recover();
     const definitions = new NatsDefinitionsStore(link, names);

@@ -1,6 +1,7 @@
 /** Work in the background that is tried again later anyway. */
-import { AnswerError } from '../core/answer-error.ts';
+import { isUnavailable } from '../core/answer-error.ts';
 import type { Clock } from '../core/clock.ts';
+import { defectOf } from '../core/defect.ts';
 import type { Observer } from '../domain/facts.ts';
 import { timeText } from '../runtime/step-record.ts';
 
@@ -16,9 +17,8 @@ export async function inBackground<T>(
   try {
     return await work;
   } catch (error) {
-    if (error instanceof AnswerError && error.code === 'unavailable') return undefined;
-    const { message, stack = null } = error instanceof Error ? error : new Error(String(error));
-    observe({ fact: 'defect', where, message, stack, at: timeText(clock.now()) });
+    if (isUnavailable(error)) return undefined;
+    observe(defectOf(where, error, timeText(clock.now())));
     return undefined;
   }
 }

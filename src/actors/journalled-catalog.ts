@@ -6,7 +6,7 @@
  * 2. What has to be read waits until NATS is back, or the signal is aborted.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AnswerError } from '../core/answer-error.ts';
+import { isUnavailable } from '../core/answer-error.ts';
 import type { Catalog, CatalogEntry, EntryChange, PlanDrilled, SlotContent } from '../domain/catalog.ts';
 import type { JournalFile } from '../runtime/journal-file.ts';
 import type { Link } from '../runtime/journalled-store.ts';
@@ -111,7 +111,7 @@ export class JournalledCatalog {
       }
       if (!this.#closed) await journal.replace(() => this.#late);
     } catch (error) {
-      if (!isAway(error)) onTrouble(error);
+      if (!isUnavailable(error)) onTrouble(error);
     }
   }
 
@@ -127,19 +127,15 @@ export async function onceThere<T>(ask: () => Promise<T>, signal: AbortSignal, a
     try {
       return await orAborted(ask(), signal);
     } catch (error) {
-      if (!isAway(error)) throw error;
+      if (!isUnavailable(error)) throw error;
       await sleep(againEveryMs, undefined, { signal });
     }
   }
 }
 
-function isAway(error: unknown): boolean {
-  return error instanceof AnswerError && error.code === 'unavailable';
-}
-
 function ifAway<T>(value: T): (error: unknown) => T {
   return error => {
-    if (isAway(error)) return value;
+    if (isUnavailable(error)) return value;
     throw error;
   };
 }

@@ -1,5 +1,5 @@
 /** The steps of `reeve apply`: look at what there is, check all together, put what differs, delete what is not wanted. */
-import { AnswerError } from '../core/answer-error.ts';
+import { AnswerError, isUnavailable } from '../core/answer-error.ts';
 import type { Schedule } from '../domain/schedule.ts';
 import { warningsOfPlans } from '../domain/schedule-plans.ts';
 import { rowsOf } from './answer-rows.ts';
@@ -81,7 +81,7 @@ async function documentsKept(session: Session): Promise<KeptDocument[]> {
       kept.push(...(await documentRows(session, kind)).map(row => keptOf(kind, row)));
     }
   } catch (error) {
-    if (error instanceof AnswerError && error.code === 'unavailable')
+    if (isUnavailable(error))
       session.say('the documents are right by themselves; whether the cluster would take them is not known');
     throw error;
   }

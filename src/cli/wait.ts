@@ -3,7 +3,7 @@
  * the record is asked for as well, now and every 2 s. The wait ends with the run, with its timeout, with Ctrl-C, or when
  * the cluster has been away for a minute. The run itself is never touched.
  */
-import { AnswerError } from '../core/answer-error.ts';
+import { isUnavailable } from '../core/answer-error.ts';
 import type { ActorName, Client } from '../nats/client.ts';
 import { actorIn, createClusterView } from '../view/cluster-view.ts';
 import type { SeenRecord } from '../view/wire.ts';
@@ -79,7 +79,7 @@ function polling(
       awaySince = undefined;
     } catch (error) {
       if (stopped) return;
-      if (!(error instanceof AnswerError && error.code === 'unavailable')) return reject(error);
+      if (!isUnavailable(error)) return reject(error);
       if (awaySince === undefined) report.say('the cluster does not answer; still waiting');
       awaySince ??= clock.now();
       if (clock.now() - awaySince >= awayMaxMs) return reject(error);

@@ -25,3 +25,8 @@ export class AnswerError extends Error {
     this.hint = hint;
   }
 }
+
+/** NATS did not answer: others tell that it is away, and whoever asked may ask again. */
+export function isUnavailable(error: unknown): boolean {
+  return error instanceof AnswerError && error.code === 'unavailable';
+}

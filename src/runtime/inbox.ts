@@ -8,8 +8,9 @@
  * 3. While the refusals cannot be asked or written, the message waits, and with it those behind it.
  */
 import type { EventObject } from 'xstate';
-import { AnswerError } from '../core/answer-error.ts';
+import { isUnavailable } from '../core/answer-error.ts';
 import { backoffMs } from '../core/backoff.ts';
+import { defectOf } from '../core/defect.ts';
 import { failpoint } from '../core/failpoint.ts';
 import type { MachineDefinition } from './definition.ts';
 import type { Envelope, Verdict } from './durable.ts';
@@ -156,7 +157,7 @@ export class Inbox {
       try {
         return await ask();
       } catch (error) {
-        if (!(error instanceof AnswerError && error.code === 'unavailable')) this.#tell(error);
+        if (!isUnavailable(error)) this.#tell(error);
         await new Promise<void>(resolve => {
           host.clock.alarm(host.clock.now() + backoffMs(retry, tried, host.random()), resolve);
           this.#closeCurrent = resolve;
@@ -168,9 +169,8 @@ export class Inbox {
 
   #tell(error: unknown): void {
     const { host, record } = this.#port;
-    const { message, stack = null } = error instanceof Error ? error : new Error(String(error));
     const where = `mail of ${record().kind} ${record().id}`;
-    host.observe({ fact: 'defect', where, message, stack, at: timeText(host.clock.now()) });
+    host.observe(defectOf(where, error, timeText(host.clock.now())));
   }
 }
 

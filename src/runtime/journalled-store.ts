@@ -12,6 +12,7 @@
  * 5. While neither the store nor the journal takes a step, it waits: it is not felt, and its signal ends the wait.
  * 6. A record without an owner is of an actor that another agent is to run: it goes to the store or nowhere.
  */
+import { errorOf } from '../core/defect.ts';
 import { FailureError } from '../core/failure.ts';
 import type { JournalFile } from './journal-file.ts';
 import { type ActorRecord, isSameWrite, keyOf, tooLongOf } from './record.ts';
@@ -243,7 +244,7 @@ export class JournalledStore implements RecordStore {
   }
 
   #tellTrouble(error: unknown): void {
-    const trouble = error instanceof Error ? error : new Error(String(error));
+    const trouble = errorOf(error);
     if (trouble.message === this.#trouble) return;
     this.#trouble = trouble.message;
     this.#options.onTrouble?.(trouble);

@@ -6,8 +6,9 @@
  *    for it is held back. A later message that came first would move its place past the earlier ones, for ever.
  * 2. Mail that an actor left unread when it ended is a dead letter.
  */
-import { AnswerError } from '../core/answer-error.ts';
+import { isUnavailable } from '../core/answer-error.ts';
 import { backoffMs } from '../core/backoff.ts';
+import { defectOf } from '../core/defect.ts';
 import type { DurableActor } from './durable-actor.ts';
 import type { Host } from './host.ts';
 import { answerOf, parsedPayload, type Refused, refusalOf, repeatedAt, requestIdOf } from './intake.ts';
@@ -144,10 +145,9 @@ export class MailRoom {
 
   /** NATS being away is told by its link, and all that is kept comes by again once it is back. */
   #tell(where: string, error: unknown): void {
-    if (error instanceof AnswerError && error.code === 'unavailable') return;
+    if (isUnavailable(error)) return;
     const at = timeText(this.#port.host.clock.now());
-    const { message, stack = null } = error instanceof Error ? error : new Error(String(error));
-    this.#port.host.observe({ fact: 'defect', where, message, stack, at });
+    this.#port.host.observe(defectOf(where, error, at));
   }
 }
 

@@ -6,7 +6,8 @@
  * 3. Draining takes nothing new, and ends with a report of what did not stop.
  */
 import type { EventObject } from 'xstate';
-import { AnswerError } from '../core/answer-error.ts';
+import { AnswerError, isUnavailable } from '../core/answer-error.ts';
+import { defectOf, errorOf } from '../core/defect.ts';
 import { isId } from '../core/ids.ts';
 import { drainActor, settle, tellIfTaken } from './actor-drain.ts';
 import type { MachineDefinition } from './definition.ts';
@@ -296,7 +297,7 @@ export class Runtime {
       try {
         return await store.read(kind, id);
       } catch (error) {
-        if (!(error instanceof AnswerError && error.code === 'unavailable')) throw error;
+        if (!isUnavailable(error)) throw error;
         await new Promise<void>(resolve => void clock.alarm(clock.now() + readAgainMs, resolve));
         if (!supervisor.isOpen) return undefined;
       }
@@ -308,7 +309,7 @@ export class Runtime {
     this.#running.delete(key);
     const at = timeText(this.host.clock.now());
     if (actor && exit.how === 'crash') {
-      const { message, stack = null } = exit.error instanceof Error ? exit.error : new Error(String(exit.error));
+      const { message, stack = null } = errorOf(exit.error);
       const { kind, id, record } = actor;
       this.host.observe({ fact: 'actor.crashed', kind, id, state: record.state, message, stack, at });
     }
@@ -326,8 +327,7 @@ export class Runtime {
   }
 
   #defect(where: string, error: unknown): void {
-    const { message, stack = null } = error instanceof Error ? error : new Error(String(error));
-    this.host.observe({ fact: 'defect', where, message, stack, at: timeText(this.host.clock.now()) });
+    this.host.observe(defectOf(where, error, timeText(this.host.clock.now())));
   }
 
   async #drainOne(actor: DurableActor, deadline: number): Promise<Unstopped[]> {

@@ -5,6 +5,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { defectOf } from '../core/defect.ts';
 import type { Observer } from '../domain/facts.ts';
 import { type ListenAddress, listenAddressOf, notAnAddress } from '../domain/listen-address.ts';
 
@@ -34,8 +35,7 @@ export function serveHttp({ listen, routes, observe, retryMs = 60_000 }: HttpSer
   if (!address) throw new Error(`${listen} ${notAnAddress}`);
   const server = createServer({ requestTimeout: requestMs, headersTimeout: requestMs }, (request, response) => {
     answer(routes, request, response).catch((error: unknown) => {
-      const { message, stack = null } = error instanceof Error ? error : new Error(String(error));
-      observe({ fact: 'defect', where: 'the HTTP server', message, stack, at: now() });
+      observe(defectOf('the HTTP server', error, now()));
       response.destroy();
     });
   });

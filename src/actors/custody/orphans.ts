@@ -9,7 +9,7 @@
  * 3. Who has only just begun to look gives the others a while to come back as well: after a power failure not all hosts
  *    are there at once.
  */
-import { AnswerError } from '../../core/answer-error.ts';
+import { isUnavailable } from '../../core/answer-error.ts';
 import { heirOf } from '../../domain/placement.ts';
 import { runOf } from '../../domain/run.ts';
 import { parsedPayload } from '../../runtime/intake.ts';
@@ -109,7 +109,7 @@ export class Orphans {
       this.#runs.delete(key);
     } catch (error) {
       // Any other failure is this agent's own: it is tried again when all records are read.
-      if (!(error instanceof AnswerError && error.code === 'unavailable')) this.#runs.delete(key);
+      if (!isUnavailable(error)) this.#runs.delete(key);
       throw error;
     }
   }

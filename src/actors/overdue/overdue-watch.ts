@@ -8,7 +8,8 @@
  * 3. The stores are read whole only where a plan is new here, or seems overdue.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AnswerError } from '../../core/answer-error.ts';
+import { isUnavailable } from '../../core/answer-error.ts';
+import { defectOf } from '../../core/defect.ts';
 import type { Fact } from '../../domain/facts.ts';
 import { dueAtMs, type Overdue, overdueOf } from '../../domain/overdue.ts';
 import type { Plan } from '../../domain/plan.ts';
@@ -149,10 +150,9 @@ export class OverdueWatch {
 
   /** While NATS is away nothing can be known, and others say so. */
   #trouble(error: unknown): void {
-    if (this.#state === 'closed' || (error instanceof AnswerError && error.code === 'unavailable')) return;
-    const { message, stack = null } = error instanceof Error ? error : new Error(String(error));
+    if (this.#state === 'closed' || isUnavailable(error)) return;
     const { clock, observe } = this.#parts;
-    observe({ fact: 'defect', where: 'the look for overdue plans', message, stack, at: timeText(clock.now()) });
+    observe(defectOf('the look for overdue plans', error, timeText(clock.now())));
   }
 }
 

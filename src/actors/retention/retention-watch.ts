@@ -4,7 +4,8 @@
  * 1. Once a backup: the run's id comes from those of the newest. One that failed is made up for by the next backup, or by hand.
  * 2. An agent that starts looks at all plans of its own, for it may have died between a backup and its prune.
  */
-import { AnswerError } from '../../core/answer-error.ts';
+import { AnswerError, isUnavailable } from '../../core/answer-error.ts';
+import { defectOf } from '../../core/defect.ts';
 import type { CatalogEntry } from '../../domain/catalog.ts';
 import type { Fact } from '../../domain/facts.ts';
 import { pauseNow } from '../../domain/pause.ts';
@@ -105,16 +106,15 @@ export class RetentionWatch {
       await work();
       return true;
     } catch (error) {
-      if (error instanceof AnswerError && error.code === 'unavailable') return !this.#isOpen;
+      if (isUnavailable(error)) return !this.#isOpen;
       if (!(error instanceof AnswerError) && this.#isOpen) this.#trouble(error);
       return true;
     }
   }
 
   #trouble(error: unknown): void {
-    const { message, stack = null } = error instanceof Error ? error : new Error(String(error));
     const { clock, observe } = this.#parts;
-    observe({ fact: 'defect', where: 'the retention after a backup', message, stack, at: timeText(clock.now()) });
+    observe(defectOf('the retention after a backup', error, timeText(clock.now())));
   }
 }
 

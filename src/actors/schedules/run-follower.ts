@@ -2,7 +2,7 @@
  * Following a run to its end, wherever it runs: the live feed is the hint, a read is the proof. The feed can lose a
  * message, so the record is read again now and then.
  */
-import { AnswerError } from '../../core/answer-error.ts';
+import { isUnavailable } from '../../core/answer-error.ts';
 import type { ActorRecord } from '../../runtime/record.ts';
 import type { RecordStore } from '../../runtime/record-store.ts';
 
@@ -47,7 +47,7 @@ async function newest(store: RecordStore, kind: string, id: string): Promise<Act
   try {
     return (await store.read(kind, id))?.record;
   } catch (error) {
-    if (error instanceof AnswerError && error.code === 'unavailable') return 'unavailable';
+    if (isUnavailable(error)) return 'unavailable';
     throw error;
   }
 }

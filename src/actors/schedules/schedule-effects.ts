@@ -9,7 +9,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FireInput, FollowInput, scheduleEffects } from '../../../machines/schedule-effects.ts';
-import { AnswerError } from '../../core/answer-error.ts';
+import { isUnavailable } from '../../core/answer-error.ts';
 import { failpoint } from '../../core/failpoint.ts';
 import { Gate } from '../../core/gate.ts';
 import type { TickFate } from '../../domain/fate.ts';
@@ -144,7 +144,7 @@ async function untilThere<T>(work: () => Promise<T>, signal: AbortSignal): Promi
     try {
       return await work();
     } catch (error) {
-      if (!(error instanceof AnswerError && error.code === 'unavailable')) throw error;
+      if (!isUnavailable(error)) throw error;
       await sleep(againMs, undefined, { signal });
     }
   }

@@ -5,7 +5,8 @@
  * 2. A run whose processes could not be ended stays, with its directory.
  * 3. It is bounded: so many at a time, one after another, and then a pause.
  */
-import { AnswerError } from '../../core/answer-error.ts';
+import { isUnavailable } from '../../core/answer-error.ts';
+import { defectOf } from '../../core/defect.ts';
 import type { CatalogEntry } from '../../domain/catalog.ts';
 import { leavingMs, type OverRun } from '../../domain/record-age.ts';
 import { runOf } from '../../domain/run.ts';
@@ -108,11 +109,9 @@ export class RecordSweeper {
   }
 
   #trouble(error: unknown): number {
-    const isAway = error instanceof AnswerError && error.code === 'unavailable';
-    const { message, stack = null } = error instanceof Error ? error : new Error(String(error));
     const { clock, observe } = this.#parts;
-    if (!isAway && this.#isOpen)
-      observe({ fact: 'defect', where: 'the sweep of old records', message, stack, at: timeText(clock.now()) });
+    if (!isUnavailable(error) && this.#isOpen)
+      observe(defectOf('the sweep of old records', error, timeText(clock.now())));
     return everyMs / 10;
   }
 }

@@ -9,7 +9,8 @@
  * 4. A sweep is bounded in time. What it could not ask it asks at the next one; it never crashes.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AnswerError } from '../../core/answer-error.ts';
+import { isUnavailable } from '../../core/answer-error.ts';
+import { defectOf } from '../../core/defect.ts';
 import type { Fact } from '../../domain/facts.ts';
 import { timeText } from '../../runtime/step-record.ts';
 import type { Child, ChildSpec } from '../../runtime/supervisor.ts';
@@ -96,9 +97,8 @@ export class Sweeper {
 
   /** While NATS is away nothing can be known, and others say so. */
   #trouble(error: unknown, signal: AbortSignal): void {
-    if (signal.aborted || (error instanceof AnswerError && error.code === 'unavailable')) return;
-    const { message, stack = null } = error instanceof Error ? error : new Error(String(error));
+    if (signal.aborted || isUnavailable(error)) return;
     const { observe, clock } = this.#parts;
-    observe({ fact: 'defect', where: 'the sweeper', message, stack, at: timeText(clock.now()) });
+    observe(defectOf('the sweeper', error, timeText(clock.now())));
   }
 }
