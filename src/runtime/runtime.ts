@@ -1,25 +1,21 @@
 /**
- * The runtime of one agent: it runs durable actors of any machine that it was told of, each under a supervisor.
- *
- * 1. A key is run at most once here; a start that meets another waits for it.
- * 2. An actor that crashed is restored from its record, not from the memory that crashed.
- * 3. Draining takes nothing new, and ends with a report of what did not stop.
+ * The runtime of one agent: it runs durable actors of any machine that it was told of, each under a supervisor. While it
+ * drains it starts nothing new.
  */
 import type { EventObject } from 'xstate';
-import { AnswerError, isUnavailable } from '../core/answer-error.ts';
-import { defectOf, errorOf } from '../core/defect.ts';
+import { AnswerError } from '../core/answer-error.ts';
+import { defectOf } from '../core/defect.ts';
+import { Gate } from '../core/gate.ts';
 import { isId } from '../core/ids.ts';
-import { drainActor, settle, tellIfTaken } from './actor-drain.ts';
 import type { MachineDefinition } from './definition.ts';
-import type { DurableActor, Exit } from './durable-actor.ts';
-import { adoptDurable, createDurable, createForOther } from './first-records.ts';
+import type { DurableActor, OnExit } from './durable-actor.ts';
+import { createDurable, createForOther } from './first-records.ts';
 import type { Host } from './host.ts';
-import { MailPurger } from './mail-purger.ts';
-import { MailRoom } from './mail-room.ts';
 import { type ActorRecord, keyOf } from './record.ts';
 import type { StoredRecord } from './record-store.ts';
+import { type Kind, RunningActors, type RunningActorsOptions } from './running-actors.ts';
 import { timeText } from './step-record.ts';
-import type { Child, ChildLife, Supervisor, Unstopped } from './supervisor.ts';
+import type { Supervisor } from './supervisor.ts';
 
 export interface StartOptions {
   input: object;
@@ -29,60 +25,40 @@ export interface StartOptions {
 
 /** How many records are taken over at once. */
 const adoptionsAtOnce = 256;
-/** How long a restart waits for the effects of the life before. */
-const settleMsDefault = 5_000;
-const readAgainMs = 1_000;
-
-export interface RuntimeOptions {
-  /** Told when another owner was found for an actor that ran here: what it left running must be stopped. */
-  onFenced?: (kind: string, id: string) => void;
-  /** How long a restart waits for the effects of the life before to settle. Default 5000. */
-  settleMs?: number;
-}
 
 export class Runtime {
   readonly host: Host;
-  readonly #options: RuntimeOptions;
-  readonly #definitions = new Map<string, { definition: MachineDefinition; supervisor: Supervisor }>();
-  readonly #running = new Map<string, DurableActor>();
-  readonly #starting = new Map<string, Promise<DurableActor | undefined>>();
-  readonly #mailRoom: MailRoom;
-  readonly #purger: MailPurger;
+  readonly #kinds = new Map<string, Kind>();
+  readonly #running: RunningActors;
   #draining = false;
   #opening: Promise<void> | undefined;
 
-  constructor(host: Host, options: RuntimeOptions = {}) {
+  constructor(host: Host, options: RunningActorsOptions = {}) {
     this.host = host;
-    this.#options = options;
-    this.#purger = new MailPurger(host.mailboxes, host.clock, error => this.#defect('purge of read mail', error));
-    this.#mailRoom = new MailRoom({
-      host,
-      find: key => this.#running.get(key),
-      onDeadLetter: place => this.#purger.note(place),
-    });
+    this.#running = new RunningActors(host, options);
   }
 
   /** Tells it of a kind, whose actors will be children of `supervisor`. Again: those that start from now on. */
   define(definition: MachineDefinition, supervisor: Supervisor): void {
-    this.#definitions.set(definition.kind, { definition, supervisor });
+    this.#kinds.set(definition.kind, { definition, supervisor });
   }
 
   definition(kind: string): MachineDefinition | undefined {
-    return this.#definitions.get(kind)?.definition;
+    return this.#kinds.get(kind)?.definition;
   }
 
   get kinds(): string[] {
-    return [...this.#definitions.keys()];
+    return [...this.#kinds.keys()];
   }
 
   /** The actors that run here. */
   get actors(): Iterable<DurableActor> {
-    return this.#running.values();
+    return this.#running.all;
   }
 
   /** The actor of a key, where it runs here. */
   find(kind: string, id: string): DurableActor | undefined {
-    return this.#running.get(keyOf({ kind, id }));
+    return this.#running.find(keyOf({ kind, id }));
   }
 
   /**
@@ -98,25 +74,22 @@ export class Runtime {
       const { kind, id } = stored.record;
       if (this.find(kind, id)) return;
       try {
-        if (await this.#launch(kind, id, onExit => this.#adopt(stored, onExit))) adopted += 1;
+        if (await this.adopt(stored)) adopted += 1;
       } catch (error) {
-        this.#defect(`adoption of ${kind} ${id}`, error);
+        this.host.observe(defectOf(`adoption of ${kind} ${id}`, error, timeText(this.host.clock.now())));
       }
     };
+    const gate = new Gate(adoptionsAtOnce);
     const underWay = new Set<Promise<void>>();
-    let makeRoom: () => void = () => undefined;
     for await (const stored of records) {
       const { record } = stored;
-      if (record.final || !this.#definitions.has(record.kind) || !isOurs(record)) continue;
+      if (record.final || !this.#kinds.has(record.kind) || !isOurs(record)) continue;
+      await gate.enter();
       const adoption = adoptOne(stored).then(() => {
         underWay.delete(adoption);
-        makeRoom();
+        gate.leave();
       });
       underWay.add(adoption);
-      while (underWay.size >= adoptionsAtOnce)
-        await new Promise<void>(resolve => {
-          makeRoom = resolve;
-        });
     }
     await Promise.all(underWay);
     return adopted;
@@ -124,7 +97,7 @@ export class Runtime {
 
   /** Lets mail flow. Whoever was adopted before gets what its mailbox holds. May be called twice. */
   async openMail(): Promise<void> {
-    await this.#mailRoom.open();
+    await this.#running.mailRoom.open();
   }
 
   /**
@@ -132,8 +105,7 @@ export class Runtime {
    * where somebody else was quicker.
    */
   async adopt(stored: StoredRecord, event?: EventObject): Promise<DurableActor | undefined> {
-    const { kind, id } = stored.record;
-    return await this.#launch(kind, id, onExit => this.#adopt(stored, onExit, event));
+    return await this.#running.adopt(this.#known(stored.record.kind), stored, event);
   }
 
   /**
@@ -150,19 +122,20 @@ export class Runtime {
         `this agent is draining and starts no ${kind}`,
         'ask another agent, or undrain this one',
       );
-    const there = this.#running.get(keyOf({ kind, id }));
+    const there = this.find(kind, id);
     if (there) return { created: false, record: there.record };
     let taken: ActorRecord | undefined;
     let first: ActorRecord | undefined;
-    const create = async (onExit: (exit: Exit) => void) => {
-      const said = { ...options, mail: this.#mailRoom.newest };
+    const create = async (onExit: OnExit) => {
+      const said = { ...options, mail: this.#running.mailRoom.newest };
       const begun = await createDurable(this.host, definition, id, said, onExit);
       if ('taken' in begun) taken = begun.taken.record;
       else first = begun.actor.record;
       return 'actor' in begun ? begun.actor : undefined;
     };
-    await this.#launch(kind, id, create, true);
-    const record = first ?? taken ?? this.#running.get(keyOf({ kind, id }))?.record;
+    // Asked for only now: what it waited for may have given the kind another supervisor.
+    await this.#running.launch(this.#known(kind), id, create, true);
+    const record = first ?? taken ?? this.find(kind, id)?.record;
     if (!record)
       throw new AnswerError('internal', `${kind} ${id} could not be started`, 'look at the log of the agent');
     return { created: first !== undefined, record };
@@ -179,7 +152,7 @@ export class Runtime {
   ): Promise<{ created: boolean; stored: StoredRecord }> {
     const { definition } = this.#known(kind);
     refuseOddId(id);
-    return await createForOther(this.host, definition, id, { ...options, mail: this.#mailRoom.newest });
+    return await createForOther(this.host, definition, id, { ...options, mail: this.#running.mailRoom.newest });
   }
 
   /** Sends a fact to an actor that runs here; false where none does. */
@@ -206,134 +179,17 @@ export class Runtime {
 
   /** Stops the flow of mail. What is unread stays in the mailboxes. */
   close(): void {
-    this.#mailRoom.close();
-    this.#purger.close();
+    this.#running.close();
   }
 
-  #known(kind: string): { definition: MachineDefinition; supervisor: Supervisor } {
-    const known = this.#definitions.get(kind);
+  #known(kind: string): Kind {
+    const known = this.#kinds.get(kind);
     if (known) return known;
     throw new AnswerError(
       'not-found',
       `this agent runs no actors of kind ${kind}`,
       `it runs: ${this.kinds.join(', ')}`,
     );
-  }
-
-  async #launch(
-    kind: string,
-    id: string,
-    begin: (onExit: (exit: Exit) => void) => Promise<DurableActor | undefined>,
-    isNew = false,
-  ): Promise<DurableActor | undefined> {
-    const key = keyOf({ kind, id });
-    const already = this.#starting.get(key);
-    if (already) return await already;
-    const { definition, supervisor } = this.#known(kind);
-    let next = begin;
-    let last: DurableActor | undefined;
-    const start = async (life: ChildLife): Promise<Child | undefined> => {
-      const run = next;
-      // Invariant 2: whatever starts it again starts from the record.
-      next = onExit => this.#restore(kind, id, last, supervisor, onExit);
-      const held = this.#mailRoom.hold(key);
-      let actor: DurableActor | undefined;
-      try {
-        actor = await run(exit => this.#left(key, exit, life));
-      } finally {
-        if (!actor) this.#mailRoom.handOver(held, undefined);
-      }
-      if (!actor) return undefined;
-      last = actor;
-      this.#running.set(key, actor);
-      actor.watch(() => this.#purger.note(actor.record));
-      actor.start();
-      const isCreated = isNew && run === begin;
-      if (isCreated) this.#mailRoom.handOver(held, actor);
-      else void this.#mailRoom.catchUp(held, actor);
-      // Also where its record is this incarnation's own: the agent was drained, and goes on.
-      if (definition.returnedEvent && !isCreated) tellIfTaken(actor, { type: definition.returnedEvent });
-      return { drain: deadline => this.#drainOne(actor, deadline) };
-    };
-    const launched = supervisor.add({ id: key, restart: 'transient', start }).then(() => this.#running.get(key));
-    this.#starting.set(key, launched);
-    try {
-      return await launched;
-    } finally {
-      this.#starting.delete(key);
-    }
-  }
-
-  async #adopt(
-    stored: StoredRecord,
-    onExit: (exit: Exit) => void,
-    event?: EventObject,
-  ): Promise<DurableActor | undefined> {
-    const { definition } = this.#known(stored.record.kind);
-    const adopted = await adoptDurable(this.host, definition, stored, onExit, event);
-    return 'actor' in adopted ? adopted.actor : undefined;
-  }
-
-  /** Starts from the record what `last` was, unless the record is another's by now. */
-  async #restore(
-    kind: string,
-    id: string,
-    last: DurableActor | undefined,
-    supervisor: Supervisor,
-    onExit: (exit: Exit) => void,
-  ): Promise<DurableActor | undefined> {
-    if (last) await settle(last, this.#options.settleMs ?? settleMsDefault, this.host);
-    const stored = await this.#readPatiently(kind, id, supervisor);
-    if (!stored || stored.record.final) return undefined;
-    if (stored.record.owner?.incarnation === this.host.owner.incarnation) return await this.#adopt(stored, onExit);
-    this.#fenced(kind, id, stored);
-    return undefined;
-  }
-
-  /** That NATS is away is no crash of the actor: it is waited for, as long as its supervisor would start it. */
-  async #readPatiently(kind: string, id: string, supervisor: Supervisor): Promise<StoredRecord | undefined> {
-    const { store, clock } = this.host;
-    for (;;) {
-      try {
-        return await store.read(kind, id);
-      } catch (error) {
-        if (!isUnavailable(error)) throw error;
-        await new Promise<void>(resolve => void clock.alarm(clock.now() + readAgainMs, resolve));
-        if (!supervisor.isOpen) return undefined;
-      }
-    }
-  }
-
-  #left(key: string, exit: Exit, life: ChildLife): void {
-    const actor = this.#running.get(key);
-    this.#running.delete(key);
-    const at = timeText(this.host.clock.now());
-    if (actor && exit.how === 'crash') {
-      const { message, stack = null } = errorOf(exit.error);
-      const { kind, id, record } = actor;
-      this.host.observe({ fact: 'actor.crashed', kind, id, state: record.state, message, stack, at });
-    }
-    if (actor && exit.how === 'fenced') this.#fenced(actor.kind, actor.id, exit.by);
-    if (actor && exit.how === 'normal') this.#mailRoom.bury(actor.unreadMail);
-    if (exit.how === 'crash') life.exited({ exit: 'crash', error: exit.error });
-    else life.exited({ exit: exit.how === 'normal' ? 'normal' : 'shutdown' });
-  }
-
-  #fenced(kind: string, id: string, by: StoredRecord): void {
-    const { owner } = by.record;
-    const at = timeText(this.host.clock.now());
-    this.host.observe({ fact: 'actor.fenced', kind, id, by: owner?.agent ?? null, epoch: owner?.epoch ?? 0, at });
-    this.#options.onFenced?.(kind, id);
-  }
-
-  #defect(where: string, error: unknown): void {
-    this.host.observe(defectOf(where, error, timeText(this.host.clock.now())));
-  }
-
-  async #drainOne(actor: DurableActor, deadline: number): Promise<Unstopped[]> {
-    const unstopped = await drainActor(actor, deadline, this.host);
-    if (this.#running.get(actor.key) === actor) this.#running.delete(actor.key);
-    return unstopped;
   }
 }
 

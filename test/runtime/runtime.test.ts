@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { AnswerError } from '../../src/core/answer-error.ts';
 import type { MachineDefinition } from '../../src/runtime/definition.ts';
-import { Runtime, type RuntimeOptions } from '../../src/runtime/runtime.ts';
+import type { RunningActorsOptions } from '../../src/runtime/running-actors.ts';
+import { Runtime } from '../../src/runtime/runtime.ts';
 import { Supervisor } from '../../src/runtime/supervisor.ts';
 import { door } from '../support/door.ts';
 import { eventually } from '../support/eventually.ts';
@@ -9,7 +10,7 @@ import { makeRecord } from '../support/records.ts';
 import { type MemoryHost, memoryHost } from '../support/runtime-host.ts';
 
 /** One incarnation of an agent with doors. */
-function agent(host: MemoryHost, definition: MachineDefinition = door(), options: RuntimeOptions = {}) {
+function agent(host: MemoryHost, definition: MachineDefinition = door(), options: RunningActorsOptions = {}) {
   const fenced: string[] = [];
   const runtime = new Runtime(host, { onFenced: (kind, id) => fenced.push(`${kind}/${id}`), ...options });
   const { clock, observe, random } = host;
@@ -64,6 +65,21 @@ test('while it drains nothing new is started, and once told it goes on', async (
   runtime.takeStarts(opening.promise);
   setImmediate(opening.resolve);
   expect((await runtime.start('door', 'front', { input: {} })).created).toBe(true);
+});
+
+test('a start that waits until the agent goes on is a child of the supervisor that its kind has by then', async () => {
+  const host = memoryHost();
+  const { runtime, supervisor } = agent(host);
+  await supervisor.drain(host.clock.now() + 1_000);
+  const opening = Promise.withResolvers<void>();
+  runtime.takeStarts(opening.promise);
+  const starting = runtime.start('door', 'front', { input: {} });
+  const { clock, observe, random } = host;
+  const anew = new Supervisor({ name: 'anew', clock, observe, random, stopOrder: 'together' });
+  runtime.define(door(), anew);
+  opening.resolve();
+  expect((await starting).created).toBe(true);
+  expect(anew.size).toBe(1);
 });
 
 test('all records that are ours are taken over once, and final ones, others’ and unknown kinds are left alone', async () => {
