@@ -1,9 +1,8 @@
 /** Why an actor is where it is, since when, what it waits for, until when, and what it can take. */
-import type { AnyMachineSnapshot } from 'xstate';
-import { pathToStateValue } from 'xstate';
 import { waitsForOf } from './deadlines.ts';
 import type { MachineDefinition } from './definition.ts';
 import type { ActorRecord } from './record.ts';
+import { restingAt } from './snapshot-of.ts';
 
 export interface Explanation {
   state: string;
@@ -19,7 +18,7 @@ export interface Explanation {
 /** Explains a record by its machine; where this agent does not know the machine, by the record alone. */
 export function explain(record: ActorRecord, definition: MachineDefinition | undefined): Explanation {
   const { state, since, from, event, canTake } = record;
-  const snapshot = definition && restingAt(record, definition);
+  const snapshot = definition && restingAt(definition.machine, record);
   const meaning = snapshot?._nodes
     .map(node => node.description)
     .filter(Boolean)
@@ -30,12 +29,4 @@ export function explain(record: ActorRecord, definition: MachineDefinition | und
   const [nearest] = Object.entries(record.deadlines).sort(([, one], [, other]) => (one < other ? -1 : 1));
   const until = nearest ? { deadline: nearest[0], at: nearest[1] } : null;
   return { state, why, since, waitsFor: snapshot ? waitsForOf(snapshot) : null, until, canTake };
-}
-
-function restingAt({ state, context }: ActorRecord, { machine }: MachineDefinition): AnyMachineSnapshot | undefined {
-  try {
-    return machine.resolveState({ value: pathToStateValue(state.split('.')), context }) as AnyMachineSnapshot;
-  } catch {
-    return undefined; // a state that this version of the machine does not have
-  }
 }

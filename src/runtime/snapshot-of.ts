@@ -6,16 +6,26 @@
 import { type AnyMachineSnapshot, type AnyStateMachine, pathToStateValue, type Snapshot } from 'xstate';
 import type { JsonObject } from '../core/json.ts';
 
+/** The configuration of a record's state, of whose effects none is asked for; undefined where the machine has no such state. */
+export function restingAt(
+  machine: AnyStateMachine,
+  { state, context }: { state: string; context: JsonObject },
+): AnyMachineSnapshot | undefined {
+  try {
+    return machine.resolveState({ value: pathToStateValue(state.split('.')), context }) as AnyMachineSnapshot;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Throws where the record asks for a state or an effect that the machine does not have. */
 export function snapshotOf(
   machine: AnyStateMachine,
   record: { state: string; context: JsonObject },
 ): Snapshot<unknown> {
-  const { context } = record;
-  const resting = machine.resolveState({
-    value: pathToStateValue(record.state.split('.')),
-    context,
-  }) as AnyMachineSnapshot;
+  const { state, context } = record;
+  const resting = restingAt(machine, record);
+  if (!resting) throw new Error(`the record is in the state ${state}, which the machine ${machine.id} does not have`);
   const children: Record<string, unknown> = {};
   for (const node of resting._nodes) {
     for (const { id, src, input } of node.invoke) {
