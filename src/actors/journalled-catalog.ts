@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isUnavailable } from '../core/answer-error.ts';
 import type { Catalog, CatalogEntry, EntryChange, PlanDrilled, SlotContent } from '../domain/catalog.ts';
 import type { JournalFile } from '../runtime/journal-file.ts';
-import type { Link } from '../runtime/journalled-store.ts';
+import type { Link } from '../runtime/link.ts';
 
 export interface JournalledCatalogOptions {
   catalog: Catalog;

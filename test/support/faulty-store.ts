@@ -1,5 +1,5 @@
 /** A store over another whose answers a test may hold back, lose or replace by errors; and a link that it turns. */
-import type { Link } from '../../src/runtime/journalled-store.ts';
+import type { Link } from '../../src/runtime/link.ts';
 import type { ActorRecord } from '../../src/runtime/record.ts';
 import type { AppendOutcome, RecordStore, StoredRecord } from '../../src/runtime/record-store.ts';
 
