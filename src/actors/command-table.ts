@@ -8,6 +8,7 @@ import { defaultsCommands } from './commands/defaults-commands.ts';
 import { fateCommands } from './commands/fate-commands.ts';
 import { planCommands } from './commands/plan-commands.ts';
 import { queueCommands } from './commands/queue-commands.ts';
+import { restoreCommands } from './commands/restore-commands.ts';
 import { runCommands } from './commands/run-commands.ts';
 import { scheduleActorCommands } from './commands/schedule-commands.ts';
 import { scheduleDocumentCommands } from './commands/schedule-documents.ts';
@@ -21,6 +22,7 @@ export function commandTable(parts: AgentParts): Record<string, AnyCommand> {
     ...scheduleDocumentCommands(parts),
     ...fateCommands(parts),
     ...startCommands(parts),
+    ...restoreCommands(parts),
     ...backupCommands(parts),
     ...runCommands(parts),
     ...queueCommands(parts),

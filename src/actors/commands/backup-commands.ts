@@ -15,10 +15,10 @@ import { timeText } from '../../runtime/step-record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { answerPlaced } from '../responsibility.ts';
 import { heldBy, readersOf } from '../retention/retention-decision.ts';
-import { idText } from './lookups.ts';
+import { startRun } from '../runs/start-run.ts';
+import { idText, noBackup } from './lookups.ts';
 import { refuseDeleting } from './prune-preview.ts';
 import { recordOrPast } from './records.ts';
-import { noBackup, startRun } from './start-commands.ts';
 
 const requestsMax = 32;
 

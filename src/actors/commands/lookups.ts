@@ -23,6 +23,15 @@ export async function planOrBackups(parts: AgentParts, plan: string): Promise<Ca
   return backups;
 }
 
+/** The error of a backup that the catalog does not have: a snapshot is not in it. */
+export async function noBackup({ store }: AgentParts, id: string): Promise<AnswerError> {
+  const message = `there is no backup ${id}`;
+  if (!(await store.read('snapshot', id)))
+    return new AnswerError('not-found', message, 'see what can be restored with: reeve backups');
+  const hint = `it is a snapshot, which its source keeps and has to be brought back from there: reeve show snapshot/${id}`;
+  return new AnswerError('not-found', message, hint);
+}
+
 export async function unknownPlan(parts: AgentParts, name: string): Promise<AnswerError> {
   const known = (await parts.plans.listWritten()).map(({ written }) => written.name);
   const near = nearest(name, known);

@@ -12,8 +12,8 @@ import { pauseNow } from '../../domain/pause.ts';
 import type { StoredPlan } from '../../domain/plan-store.ts';
 import { timeText } from '../../runtime/step-record.ts';
 import type { AgentParts } from '../agent-parts.ts';
-import { startRun } from '../commands/start-commands.ts';
 import { isOwn } from '../responsibility.ts';
+import { startRun } from '../runs/start-run.ts';
 import { decideSnapshots, keptSnapshots } from './kept-snapshots.ts';
 import { decideFor, type Readers, readersOf } from './retention-decision.ts';
 
