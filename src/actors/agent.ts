@@ -13,6 +13,7 @@ import { isUnavailable } from '../core/answer-error.ts';
 import { defectOf, errorOf } from '../core/defect.ts';
 import type { AgentConfig } from '../domain/agent-config.ts';
 import type { Observer } from '../domain/facts.ts';
+import { runKinds } from '../domain/run.ts';
 import { type CommandService, serveCommands } from '../nats/command-service.ts';
 import type { MachineDefinition } from '../runtime/definition.ts';
 import type { ActorRecord } from '../runtime/record.ts';
@@ -31,7 +32,7 @@ import { OverdueWatch } from './overdue/overdue-watch.ts';
 import { speaks } from './responsibility.ts';
 import { RetentionWatch } from './retention/retention-watch.ts';
 import { reportDrill } from './runs/drill-report.ts';
-import { offeredKinds, runDefinitions } from './runs/run-definitions.ts';
+import { runDefinitions } from './runs/run-definitions.ts';
 import { type Schedules, schedulesOf } from './schedules/schedules.ts';
 import { RecordSweeper } from './sweeping/record-sweeper.ts';
 import { Sweeper } from './sweeping/sweeper.ts';
@@ -57,7 +58,7 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
   const { config, version, observe, waiting } = options;
   let agent: Agent | undefined;
   const now = () => timeText(Date.now());
-  const versions = [...offeredKinds, 'agent'].map(kind => [kind, machineVersion] as const);
+  const versions = [...runKinds, 'agent'].map(kind => [kind, machineVersion] as const);
   const machines = { ...Object.fromEntries(versions), schedule: scheduleVersion };
   const journal = {
     onOvertaken: (by: Parameters<Agent['overtaken']>[0]) => agent?.overtaken(by),

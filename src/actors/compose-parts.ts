@@ -1,7 +1,7 @@
 /** Puts the parts of one agent together: its runtime on the cluster's stores, and what its runs share. */
 import type { AgentConfig } from '../domain/agent-config.ts';
 import type { Fact, Observer } from '../domain/facts.ts';
-import { runKinds } from '../domain/run.ts';
+import { isRunKind, runKinds } from '../domain/run.ts';
 import { turnLimitsOf, turnOf } from '../domain/turn.ts';
 import { followDocuments, newestChange } from '../nats/document-feed.ts';
 import { onEvent } from '../nats/events.ts';
@@ -16,7 +16,6 @@ import { Custody } from './custody/custody.ts';
 import { EngineRuns } from './runs/engine-runs.ts';
 import { Hooks } from './runs/hooks.ts';
 import { Pings } from './runs/pings.ts';
-import { offeredKinds } from './runs/run-definitions.ts';
 import { Turns } from './runs/turns.ts';
 import { ScheduleFacts } from './schedules/schedule-facts.ts';
 
@@ -77,7 +76,7 @@ export function composeParts({ config, version, cluster, clock, observe, now }: 
   const custody: Custody = new Custody({
     runtime,
     agent: config.name,
-    kinds: offeredKinds,
+    kinds: runKinds,
     clock,
     observe,
     membership,
@@ -115,10 +114,6 @@ export function composeParts({ config, version, cluster, clock, observe, now }: 
     askAgents: (command, input, withinMs) => correspondence.askAgents(names.command(command), input, withinMs),
     tellProgress,
   };
-}
-
-function isRunKind(kind: string): boolean {
-  return (runKinds as readonly string[]).includes(kind);
 }
 
 function limitsOf({ limits }: AgentConfig): EngineLimits {

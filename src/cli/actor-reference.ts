@@ -1,10 +1,8 @@
 /** Actors as people name them: `ID`, or `KIND/ID`. */
 import { AnswerError } from '../core/answer-error.ts';
 import { isId } from '../core/ids.ts';
-import { runKinds } from '../domain/run.ts';
+import { actorKinds } from '../domain/actor-kinds.ts';
 import type { ActorName, Answer, Client } from '../nats/client.ts';
-
-const kinds = [...runKinds, 'stream', 'schedule', 'agent', 'supervisor'];
 
 /** `KIND/ID` in its parts; the kind is undefined where it was left out. Throws `invalid` for what is neither. */
 export function parseReference(text: string): { kind: string | undefined; id: string } {
@@ -26,7 +24,7 @@ export function parseReference(text: string): { kind: string | undefined; id: st
 export async function findActor(client: Client, text: string): Promise<{ actor: ActorName; answer: Answer }> {
   const { kind, id } = parseReference(text);
   if (kind !== undefined) return { actor: { kind, id }, answer: await client.request('actor.get', { kind, id }) };
-  const answers = await Promise.all(kinds.map(each => knownAs(client, { kind: each, id })));
+  const answers = await Promise.all(actorKinds.map(each => knownAs(client, { kind: each, id })));
   const found = answers.find(answer => answer !== undefined);
   if (found) return found;
   throw new AnswerError('not-found', `no actor is called "${id}"`, '`reeve ps --all` lists those that there are');

@@ -8,6 +8,10 @@ import type { Reason } from './reasons.ts';
 export const runKinds = ['backup', 'restore', 'verify', 'drill', 'prune', 'snapshot'] as const;
 export type RunKind = (typeof runKinds)[number];
 
+export function isRunKind(kind: string): kind is RunKind {
+  return (runKinds as readonly string[]).includes(kind);
+}
+
 /** How a run may end; also the names of its final states. */
 export const endings = ['completed', 'partial', 'cancelled', 'timed-out', 'failed', 'lost'] as const;
 export type Ending = (typeof endings)[number];

@@ -92,3 +92,8 @@ export interface ScheduleContext {
   /** What went wrong last, in words. */
   message: string | null;
 }
+
+/** The context of the record of a schedule's actor, of whose kind its reader is sure. */
+export function scheduleContextOf({ context }: { context: object }): ScheduleContext {
+  return context as ScheduleContext;
+}

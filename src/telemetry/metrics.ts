@@ -7,7 +7,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Fact, FactName, FactOf, Observer } from '../domain/facts.ts';
 import { fates } from '../domain/fate.ts';
-import { runKinds } from '../domain/run.ts';
+import { isRunKind } from '../domain/run.ts';
 import { type MetricEntry, type MetricName, metrics } from './metrics-table.ts';
 
 export interface Metrics {
@@ -142,10 +142,6 @@ export function createMetrics(): Metrics {
 function take<Name extends FactName>(fact: FactOf<Name> & Fact, scales: Scales): void {
   const taker = taken[fact.fact] as ((fact: Fact, scales: Scales) => void) | undefined;
   taker?.(fact, scales);
-}
-
-function isRunKind(kind: string): boolean {
-  return (runKinds as readonly string[]).includes(kind);
 }
 
 /** Of an RFC 3339 text, since the epoch. */

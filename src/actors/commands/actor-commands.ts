@@ -1,18 +1,19 @@
 /** Commands about any actor: `actor.list`, `get`, `history`, `explain`, `send`, `logs`. */
 import { z } from 'zod';
 import { printable } from '../../core/printable.ts';
+import { actorKinds } from '../../domain/actor-kinds.ts';
 import { nameText } from '../../domain/plan.ts';
-import { runKinds } from '../../domain/run.ts';
-import type { ScheduleContext } from '../../domain/schedule-context.ts';
+import { scheduleContextOf } from '../../domain/schedule-context.ts';
 import { command } from '../../nats/command-service.ts';
 import { explain } from '../../runtime/explanation.ts';
 import { type ActorRecord, summaryOf } from '../../runtime/record.ts';
+import { firstPart } from '../../runtime/step-record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { awayNow, awayText, showing, shownAway, untilAway } from '../custody/host-away.ts';
 import { answerPlaced } from '../responsibility.ts';
 import { idText, unknownKind } from './lookups.ts';
 import { queuedOn } from './queue-commands.ts';
-import { firstPart, recordOf, recordsOf } from './records.ts';
+import { recordOf, recordsOf } from './records.ts';
 import { withProgress } from './run-commands.ts';
 import { tellActor } from './tell-actor.ts';
 
@@ -21,7 +22,6 @@ const actor = { kind: kindText, id: idText };
 const logBytesMax = 64 * 1024;
 
 /** Every kind that the wire names, also those that this version runs none of: a mistyped one is told as that. */
-const kinds = [...runKinds, 'stream', 'schedule', 'agent', 'supervisor'];
 
 export function actorCommands(parts: AgentParts) {
   const { store } = parts;
@@ -47,7 +47,7 @@ export function actorCommands(parts: AgentParts) {
         const wanted = all.filter(
           ({ record, revision }) =>
             (cursor === undefined || revision < Number(cursor)) &&
-            (state === undefined || firstPart(record) === state) &&
+            (state === undefined || firstPart(record.state) === state) &&
             (reason === undefined || record.reason === reason) &&
             (plan === undefined || record.context.plan === plan) &&
             (agent === undefined || record.owner?.agent === agent),
@@ -120,11 +120,11 @@ export function actorCommands(parts: AgentParts) {
 
 /** The run that may wait in a queue: the actor itself, or that which a schedule is blocked by. */
 function queuedRunOf(record: ActorRecord): string | undefined {
-  if (firstPart(record) === 'pending') return record.id;
-  const { blocked } = record.context as Partial<Pick<ScheduleContext, 'blocked'>>;
-  return record.kind === 'schedule' && blocked?.state === 'pending' ? blocked.run : undefined;
+  if (firstPart(record.state) === 'pending') return record.id;
+  const blocked = record.kind === 'schedule' ? scheduleContextOf(record).blocked : null;
+  return blocked?.state === 'pending' ? blocked.run : undefined;
 }
 
 function refuseUnknownKind(kind: string): void {
-  if (!kinds.includes(kind)) throw unknownKind(kind, kinds);
+  if (!actorKinds.includes(kind)) throw unknownKind(kind, actorKinds);
 }

@@ -3,10 +3,10 @@ import { z } from 'zod';
 import { definitionsOf } from '../../domain/agent-definitions.ts';
 import { nameText } from '../../domain/plan.ts';
 import { type Queued, type QueueRecord, queueOf } from '../../domain/queue.ts';
+import { runKinds, runOf } from '../../domain/run.ts';
 import { type AnyCommand, command } from '../../nats/command-service.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { unknownAgent } from '../responsibility.ts';
-import { offeredKinds } from '../runs/run-definitions.ts';
 import { recordsOf } from './records.ts';
 
 export function queueCommands(parts: AgentParts): Record<string, AnyCommand> {
@@ -24,12 +24,12 @@ export function queueCommands(parts: AgentParts): Record<string, AnyCommand> {
 /** From the records, so that any agent answers for all of them, also for one that is away. */
 export async function queuedOn(parts: AgentParts, wanted: string | undefined): Promise<Queued[]> {
   const byAgent = new Map<string, QueueRecord[]>();
-  for (const kind of offeredKinds)
+  for (const kind of runKinds)
     for (const { record } of await recordsOf(parts.store, kind)) {
-      const run = record as unknown as QueueRecord;
-      const { agent } = run.context;
-      if (!run.final && (wanted === undefined || agent === wanted))
-        byAgent.set(agent, [...(byAgent.get(agent) ?? []), run]);
+      const context = runOf(record);
+      const { agent } = context;
+      if (!record.final && (wanted === undefined || agent === wanted))
+        byAgent.set(agent, [...(byAgent.get(agent) ?? []), { ...record, context }]);
     }
   const queues = [...byAgent].sort(([one], [other]) => (one < other ? -1 : 1));
   const own = definitionsOf(parts.config);

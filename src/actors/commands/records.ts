@@ -1,6 +1,5 @@
 /** Reading records for answers. */
 import { AnswerError } from '../../core/answer-error.ts';
-import type { ActorRecord } from '../../runtime/record.ts';
 import type { RecordStore, StoredRecord } from '../../runtime/record-store.ts';
 
 /** The newest record of each actor, newest first. */
@@ -21,9 +20,4 @@ export async function recordOf(store: RecordStore, kind: string, id: string): Pr
   if (!stored)
     throw new AnswerError('not-found', `there is no ${kind} ${id}`, 'see what there is with: reeve ps --all');
   return stored;
-}
-
-/** The first part of a dotted state. */
-export function firstPart({ state }: Pick<ActorRecord, 'state'>): string {
-  return state.split('.', 1)[0] ?? state;
 }

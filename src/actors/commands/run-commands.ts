@@ -3,14 +3,14 @@ import { z } from 'zod';
 import { type CatalogEntry, isLocked } from '../../domain/catalog.ts';
 import { commandFields, runVerbs } from '../../domain/commands.ts';
 import { nameText } from '../../domain/plan.ts';
-import { runOf } from '../../domain/run.ts';
+import { type RunKind, runKinds, runOf } from '../../domain/run.ts';
 import { type AnyCommand, command } from '../../nats/command-service.ts';
 import type { ActorRecord } from '../../runtime/record.ts';
+import { firstPart } from '../../runtime/step-record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { showing } from '../custody/host-away.ts';
-import { type OfferedKind, offeredKinds } from '../runs/run-definitions.ts';
 import { idText, planOrBackups } from './lookups.ts';
-import { firstPart, recordOf, recordsOf } from './records.ts';
+import { recordOf, recordsOf } from './records.ts';
 import { tellActor } from './tell-actor.ts';
 
 const { note, requestId } = commandFields;
@@ -24,7 +24,7 @@ const listKeys = {
   drill: 'drills',
   prune: 'prunes',
   snapshot: 'snapshots',
-} as const satisfies Record<OfferedKind, string>;
+} as const satisfies Record<RunKind, string>;
 
 export function runCommands(parts: AgentParts): Record<string, AnyCommand> {
   return {
@@ -36,11 +36,11 @@ export function runCommands(parts: AgentParts): Record<string, AnyCommand> {
         return { backups: entries.map(entry => restorePointOf(entry, now)) };
       },
     }),
-    ...Object.assign({}, ...offeredKinds.map(kind => commandsOfKind(parts, kind))),
+    ...Object.assign({}, ...runKinds.map(kind => commandsOfKind(parts, kind))),
   };
 }
 
-function commandsOfKind(parts: AgentParts, kind: OfferedKind): Record<string, AnyCommand> {
+function commandsOfKind(parts: AgentParts, kind: RunKind): Record<string, AnyCommand> {
   const verbs = runVerbs.map(verb => [
     `${kind}.${verb}`,
     command({
@@ -64,7 +64,7 @@ function commandsOfKind(parts: AgentParts, kind: OfferedKind): Record<string, An
         const wanted = records.filter(
           record =>
             (plan === undefined || record.context.plan === plan) &&
-            (state === undefined || firstPart(record) === state),
+            (state === undefined || firstPart(record.state) === state),
         );
         const deleted = kind === 'backup' || kind === 'snapshot' ? await parts.catalog.deleted() : [];
         const deletedAt = new Map(deleted.map(entry => [entry.id, entry.deletedAt]));

@@ -6,7 +6,7 @@ import { commandFields } from '../../domain/commands.ts';
 import { untilText } from '../../domain/pause.ts';
 import { runIdOfRequest, runIdOfTime } from '../../domain/run-id.ts';
 import { scheduleActorId } from '../../domain/schedule.ts';
-import type { ScheduleContext } from '../../domain/schedule-context.ts';
+import { type ScheduleContext, scheduleContextOf } from '../../domain/schedule-context.ts';
 import { nameText } from '../../domain/texts.ts';
 import { type AnyCommand, command } from '../../nats/command-service.ts';
 import type { AgentParts } from '../agent-parts.ts';
@@ -104,7 +104,7 @@ async function decided({ store, onEvent }: AgentParts, id: string): Promise<Sche
       const stepped = new Promise<void>(resolve => {
         wake = resolve;
       });
-      const context = (await recordOf(store, 'schedule', id)).record.context as unknown as ScheduleContext;
+      const context = scheduleContextOf((await recordOf(store, 'schedule', id)).record);
       if ((context.visit === null && context.byHand === null) || deadline.aborted) return context;
       await stepped;
     }

@@ -5,12 +5,14 @@ import { nearest } from '../../core/nearest.ts';
 import { commandFields } from '../../domain/commands.ts';
 import type { PlanDocument } from '../../domain/plan.ts';
 import { scheduleActorId, scheduleSchema } from '../../domain/schedule.ts';
+import { scheduleContextOf } from '../../domain/schedule-context.ts';
 import { faultOfPlan, plansOf, warningsOfPlans } from '../../domain/schedule-plans.ts';
 import { previewOf } from '../../domain/schedule-preview.ts';
 import { type ScheduleRecord, scheduleState } from '../../domain/schedule-state.ts';
 import type { StoredSchedule } from '../../domain/schedule-store.ts';
 import { nameText } from '../../domain/texts.ts';
 import { type AnyCommand, command } from '../../nats/command-service.ts';
+import type { ActorRecord } from '../../runtime/record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { listFields, pageOf } from './document-lists.ts';
 import { recordsOf } from './records.ts';
@@ -92,8 +94,8 @@ function shown(
   return { ...schedule, revision, ...scheduleState(schedule, plansOf(schedule, plans), records, nowMs) };
 }
 
-function recordsAlive(records: readonly object[]): ScheduleRecord[] {
-  return (records as ScheduleRecord[]).filter(({ final }) => !final);
+function recordsAlive(records: readonly ActorRecord[]): ScheduleRecord[] {
+  return records.filter(({ final }) => !final).map(record => ({ ...record, context: scheduleContextOf(record) }));
 }
 
 async function writtenPlans({ plans }: AgentParts): Promise<PlanDocument[]> {

@@ -7,7 +7,7 @@
  *    One that it took may go on there, so it is the agent's own for as long as the plan's `hostAway`.
  */
 import type { JsonObject } from '../../core/json.ts';
-import { runKinds, runOf } from '../../domain/run.ts';
+import { isRunKind, runOf } from '../../domain/run.ts';
 import type { Member, Membership } from '../../runtime/membership.ts';
 import type { ActorRecord } from '../../runtime/record.ts';
 import { timeText } from '../../runtime/step-record.ts';
@@ -41,7 +41,7 @@ export function hostAwayOf(
   self: string,
 ): HostAway | undefined {
   const agent = agentOf(record);
-  if (record.final || agent === self || !(runKinds as readonly string[]).includes(record.kind)) return undefined;
+  if (record.final || agent === self || !isRunKind(record.kind)) return undefined;
   if (members.some(member => member.agent === agent && member.alive)) return undefined;
   const sinceMs = membership.lastHeardMs(agent) ?? Date.parse(record.at);
   const isTaken = record.owner !== null;

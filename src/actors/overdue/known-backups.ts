@@ -4,6 +4,7 @@
  */
 import type { CatalogEntry } from '../../domain/catalog.ts';
 import { type BackupsOfPlan, type EndedRun, lastRuns, newestComplete } from '../../domain/overdue.ts';
+import { runOf } from '../../domain/run.ts';
 import type { ActorRecord } from '../../runtime/record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { recordsOf } from '../commands/records.ts';
@@ -56,8 +57,8 @@ export class KnownBackups {
   }
 }
 
-function endedRun({ final, context }: ActorRecord): EndedRun[] {
-  return final ? [context as unknown as EndedRun] : [];
+function endedRun(record: ActorRecord): EndedRun[] {
+  return record.final ? [runOf(record)] : [];
 }
 
 function asEntries(completed: ReadonlyMap<string, string>): Pick<CatalogEntry, 'plan' | 'outcome' | 'completedAt'>[] {

@@ -1,24 +1,13 @@
 /** The kinds of runs that this version works on, each its chart with the effects of this agent. */
 import { runCommandsOf, runDeadlineMs, runMachine, version } from '../../../machines/backup.ts';
-import type { RunContext, RunKind } from '../../domain/run.ts';
+import { type RunContext, runKinds } from '../../domain/run.ts';
 import type { MachineDefinition } from '../../runtime/definition.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { runEffectsOf } from './run-effects.ts';
 
-export const offeredKinds = [
-  'backup',
-  'restore',
-  'verify',
-  'drill',
-  'prune',
-  'snapshot',
-] as const satisfies readonly RunKind[];
-
-export type OfferedKind = (typeof offeredKinds)[number];
-
 export function runDefinitions(parts: AgentParts): MachineDefinition[] {
   const actors = runEffectsOf(parts);
-  return offeredKinds.map(kind => ({
+  return runKinds.map(kind => ({
     kind,
     version,
     machine: runMachine(kind).provide({ actors }),

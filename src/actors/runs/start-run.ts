@@ -3,10 +3,10 @@ import { randomBytes } from 'node:crypto';
 import type { RunInput } from '../../../machines/backup.ts';
 import { AnswerError } from '../../core/answer-error.ts';
 import type { Plan } from '../../domain/plan.ts';
+import { type RunKind, runKinds } from '../../domain/run.ts';
 import { runIdOfRequest, runIdOfTime } from '../../domain/run-id.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { agentsThatLive } from '../responsibility.ts';
-import { type OfferedKind, offeredKinds } from './run-definitions.ts';
 import { runPolicyOf } from './run-policy.ts';
 
 /** What a start may say beside what it is about. */
@@ -21,7 +21,7 @@ export interface Asked {
  */
 export async function startRun(
   parts: AgentParts,
-  kind: OfferedKind,
+  kind: RunKind,
   { plan, revision, restore, rescan = false }: { plan: Plan; revision: number } & Pick<RunInput, 'restore' | 'rescan'>,
   { note: words, requestId: request }: Asked,
 ): Promise<{ id: string }> {
@@ -55,8 +55,8 @@ export async function refuseUnplaced(parts: AgentParts, plan: Plan, hint: string
 }
 
 /** Ids are unique over all kinds of runs, and a request names one. */
-async function refuseOtherKinds(parts: AgentParts, kind: OfferedKind, id: string, request: string): Promise<void> {
-  for (const other of offeredKinds)
+async function refuseOtherKinds(parts: AgentParts, kind: RunKind, id: string, request: string): Promise<void> {
+  for (const other of runKinds)
     if (other !== kind && (await parts.store.read(other, id)))
       throw new AnswerError('conflict', `the requestId ${request} was used for ${other} ${id}`, 'use one a request');
 }

@@ -3,16 +3,9 @@
  * only: after a restart a schedule that is blocked is told again.
  */
 import type { Fact, Observer } from '../../domain/facts.ts';
+import { scheduleContextOf } from '../../domain/schedule-context.ts';
 import type { ActorRecord } from '../../runtime/record.ts';
 import { pairOf } from './pairs.ts';
-
-/** What a schedule's context says of the run that is in its way. */
-interface Blocking {
-  run: string;
-  state: string;
-  since: string;
-  why: string;
-}
 
 export interface ScheduleFactsOptions {
   /** The record of an actor that runs here. */
@@ -42,8 +35,8 @@ export class ScheduleFacts {
 
   #look(id: string, at: string): void {
     const record = this.#options.recordOf(id);
-    const blocked = record?.context.blocked as Blocking | null | undefined;
-    if (record?.state !== 'blocked' || !blocked) return;
+    const blocked = record?.state === 'blocked' ? scheduleContextOf(record).blocked : null;
+    if (!blocked) return;
     const { run, state, since, why } = blocked;
     if (this.#told.get(id) === run) return;
     this.#unblocked(id, at);

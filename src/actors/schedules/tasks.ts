@@ -1,16 +1,15 @@
 /** What each task of a schedule starts a run of. */
 import type { StoredPlan } from '../../domain/plan-store.ts';
 import { hasRule } from '../../domain/retention.ts';
-import type { RestoreRequest } from '../../domain/run.ts';
+import type { RestoreRequest, RunKind } from '../../domain/run.ts';
 import { engineOf } from '../../engines/engines.ts';
 import type { AgentParts } from '../agent-parts.ts';
-import type { OfferedKind } from '../runs/run-definitions.ts';
 
 /** What a run of the task works on; `cannot` says why a tick starts none. */
 type Asked = { restore: RestoreRequest | null } | { cannot: string };
 
 export interface Task {
-  kind: OfferedKind;
+  kind: RunKind;
   ask: (parts: Pick<AgentParts, 'catalog'>, stored: StoredPlan) => Asked | Promise<Asked>;
 }
 

@@ -8,12 +8,12 @@ import { failpoint } from '../../core/failpoint.ts';
 import { pauseNow } from '../../domain/pause.ts';
 import { agentOfPlan } from '../../domain/placement.ts';
 import type { StoredPlan } from '../../domain/plan-store.ts';
+import type { RunKind } from '../../domain/run.ts';
 import type { ScheduleContext, Turn } from '../../domain/schedule-context.ts';
 import type { ActorRecord } from '../../runtime/record.ts';
 import { timeText } from '../../runtime/step-record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { candidatesOf } from '../responsibility.ts';
-import type { OfferedKind } from '../runs/run-definitions.ts';
 import { runPolicyOf } from '../runs/run-policy.ts';
 import { handOver } from './hand-over.ts';
 import { type Task, taskOf } from './tasks.ts';
@@ -70,7 +70,7 @@ async function inputOf(
 
 async function created(
   parts: TickParts,
-  kind: OfferedKind,
+  kind: RunKind,
   input: Omit<RunInput, 'at'>,
   note: string,
   signal: AbortSignal,

@@ -9,12 +9,11 @@ import { isUnavailable } from '../../core/answer-error.ts';
 import { defectOf } from '../../core/defect.ts';
 import type { CatalogEntry } from '../../domain/catalog.ts';
 import { leavingMs, type OverRun } from '../../domain/record-age.ts';
-import { runOf } from '../../domain/run.ts';
+import { isRunKind, runOf } from '../../domain/run.ts';
 import type { StoredRecord } from '../../runtime/record-store.ts';
 import { timeText } from '../../runtime/step-record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { agentsThatLive, speaks } from '../responsibility.ts';
-import { offeredKinds } from '../runs/run-definitions.ts';
 
 const everyMs = 10 * 60_000;
 const mostAtOnce = 500;
@@ -55,7 +54,7 @@ export class RecordSweeper {
     const isSpokesman = await speaks(this.#parts);
     const over = new Map<string, StoredRecord>();
     for await (const each of this.#parts.store.list())
-      if (each.record.final && isRun(each)) over.set(each.record.id, each);
+      if (each.record.final && isRunKind(each.record.kind)) over.set(each.record.id, each);
     const deleted = await this.#parts.catalog.deleted();
     const nextMs = await this.#sweepRecords(over, deleted, isSpokesman);
     return isSpokesman && (await this.#sweepCatalog(over, deleted)) ? pauseMs : nextMs;
@@ -91,8 +90,8 @@ export class RecordSweeper {
   /** True where it has left. */
   async #leave(stored: StoredRecord): Promise<boolean> {
     const { engineRuns, store, config } = this.#parts;
-    const { id, context } = stored.record;
-    if (context.agent === config.name) {
+    const { id } = stored.record;
+    if (runOf(stored.record).agent === config.name) {
       if ((await engineRuns.stopLeft(id))?.gone === false) return false;
       await engineRuns.forget(id);
     }
@@ -116,12 +115,8 @@ export class RecordSweeper {
   }
 }
 
-function isRun({ record }: StoredRecord): boolean {
-  return (offeredKinds as readonly string[]).includes(record.kind);
-}
-
 /** A run that somebody else gave up may not say when it ended; its last record does. */
 function overRun({ record }: StoredRecord): OverRun {
-  const run = record.context as unknown as OverRun;
+  const run = runOf(record);
   return { ...run, endedAt: run.endedAt ?? record.at };
 }

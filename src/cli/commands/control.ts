@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { AnswerError } from '../../core/answer-error.ts';
 import { printable } from '../../core/printable.ts';
-import { runKinds } from '../../domain/run.ts';
+import { isRunKind } from '../../domain/run.ts';
 import { isObject } from '../../view/wire.ts';
 import { findActor } from '../actor-reference.ts';
 import { type Cli, examples } from '../cli.ts';
@@ -37,7 +37,7 @@ export function addControl(program: Command, cli: Cli): void {
         cli.action(async (session: Session, text: string, options: Options) => {
           const client = await session.client();
           const { actor } = await findActor(client, text);
-          if (!(runKinds as readonly string[]).includes(actor.kind))
+          if (!isRunKind(actor.kind))
             throw new AnswerError(
               'invalid',
               `${actor.kind}/${actor.id} is not a run`,
