@@ -1,11 +1,12 @@
 /** What the commands that start a run share: the id, the wait for its end, and what is said about it. */
-
+import { Option } from 'commander';
 import { formatDuration } from '../core/durations.ts';
 import { printable } from '../core/printable.ts';
 import { formatSize } from '../core/sizes.ts';
 import type { RunKind } from '../domain/run.ts';
 import type { Answer } from '../nats/client.ts';
 import { isObject, type SeenRecord } from '../view/wire.ts';
+import { durationOption } from './cli.ts';
 import { exitStatus, statusOfEnding } from './exit-status.ts';
 import type { Session } from './session.ts';
 import { waitForEnd } from './wait.ts';
@@ -15,6 +16,12 @@ export interface FollowOptions {
   /** Milliseconds. */
   timeout?: number;
 }
+
+export const waitOption = new Option('--wait', 'wait until it has ended');
+export const timeoutOption = new Option('--timeout <duration>', 'wait, but no longer than this (status 6)').argParser(
+  durationOption,
+);
+export const noteOption = new Option('--note <text>', 'words of yours, kept in its history');
 
 /**
  * Prints the id of a run that was just accepted; with `--wait` (or a timeout) also waits for its end, and answers the

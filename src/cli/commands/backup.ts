@@ -5,9 +5,9 @@ import { formatSize } from '../../core/sizes.ts';
 import type { ManifestHeader } from '../../repository/manifest.ts';
 import { openRepository } from '../../repository/repository.ts';
 import { rowsOf, shownReference } from '../answer-rows.ts';
-import { type Cli, durationOption, examples } from '../cli.ts';
+import { type Cli, examples } from '../cli.ts';
 import { exitStatus } from '../exit-status.ts';
-import { type FollowOptions, followRun } from '../run-follow.ts';
+import { type FollowOptions, followRun, noteOption, timeoutOption, waitOption } from '../run-follow.ts';
 import type { Session } from '../session.ts';
 import { showStoredBackups } from '../stored-backups.ts';
 import { type Column, tableLines } from '../table.ts';
@@ -21,10 +21,10 @@ export function addBackup(program: Command, cli: Cli): void {
       'Starts a backup and prints its id. With --wait shows its progress, and ends with the status of its ending; Ctrl-C then leaves the backup going (status 6).',
     )
     .argument('<plan>', 'name of the plan')
-    .option('--wait', 'wait until it has ended')
-    .option('--timeout <duration>', 'wait, but no longer than this (status 6)', durationOption)
+    .addOption(waitOption)
+    .addOption(timeoutOption)
     .option('--rescan', 'read every file, also those that have not changed since the last backup')
-    .option('--note <text>', 'words of yours, kept in its history')
+    .addOption(noteOption)
     .addHelpText(
       'after',
       examples(

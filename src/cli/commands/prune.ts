@@ -4,9 +4,9 @@ import { printable } from '../../core/printable.ts';
 import { formatSize } from '../../core/sizes.ts';
 import type { Answer } from '../../nats/client.ts';
 import { rowsOf, textOf } from '../answer-rows.ts';
-import { type Cli, durationOption, examples } from '../cli.ts';
+import { type Cli, examples } from '../cli.ts';
 import { exitStatus } from '../exit-status.ts';
-import { type FollowOptions, followRun } from '../run-follow.ts';
+import { type FollowOptions, followRun, noteOption, timeoutOption, waitOption } from '../run-follow.ts';
 import type { Session } from '../session.ts';
 import { type Column, tableLines } from '../table.ts';
 import { shownTime } from '../times.ts';
@@ -25,9 +25,9 @@ export function addPrune(program: Command, cli: Cli): void {
     )
     .argument('<plan>', 'name of the plan')
     .option('--dry-run', 'only tell what would be kept and removed')
-    .option('--wait', 'wait until it has ended')
-    .option('--timeout <duration>', 'wait, but no longer than this (status 6)', durationOption)
-    .option('--note <text>', 'words of yours, kept in its history')
+    .addOption(waitOption)
+    .addOption(timeoutOption)
+    .addOption(noteOption)
     .addHelpText(
       'after',
       examples(

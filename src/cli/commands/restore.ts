@@ -4,10 +4,10 @@ import { type Command, Option } from 'commander';
 import { AnswerError } from '../../core/answer-error.ts';
 import { formatSize } from '../../core/sizes.ts';
 import { textOf } from '../answer-rows.ts';
-import { type Cli, durationOption, eachOption, examples } from '../cli.ts';
+import { type Cli, eachOption, examples } from '../cli.ts';
 import { exitStatus } from '../exit-status.ts';
 import { restoreOffline } from '../offline-restore.ts';
-import { type FollowOptions, followRun } from '../run-follow.ts';
+import { type FollowOptions, followRun, timeoutOption, waitOption } from '../run-follow.ts';
 import type { Session } from '../session.ts';
 import { fieldLines } from '../table.ts';
 
@@ -35,8 +35,8 @@ export function addRestore(program: Command, cli: Cli): void {
     .option('--to <dir>', 'the directory; empty or new')
     .option('--include <glob>', 'only what matches, may be given several times', eachOption)
     .option('--dry-run', 'say what would be restored, and restore nothing')
-    .option('--wait', 'wait until it has ended')
-    .option('--timeout <duration>', 'wait, but no longer than this (status 6)', durationOption)
+    .addOption(waitOption)
+    .addOption(timeoutOption)
     .addOption(
       new Option('--repository <path>', 'read this repository without NATS').conflicts(['plan', 'on', 'timeout']),
     )

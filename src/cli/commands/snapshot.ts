@@ -1,9 +1,9 @@
 /** `reeve snapshot` has a plan's source make a snapshot that it keeps; `reeve snapshots` lists those. */
 import type { Command } from 'commander';
 import { rowsOf, textOf } from '../answer-rows.ts';
-import { type Cli, durationOption, examples } from '../cli.ts';
+import { type Cli, examples } from '../cli.ts';
 import { exitStatus } from '../exit-status.ts';
-import { type FollowOptions, followRun } from '../run-follow.ts';
+import { type FollowOptions, followRun, noteOption, timeoutOption, waitOption } from '../run-follow.ts';
 import type { Session } from '../session.ts';
 import { type Column, tableLines } from '../table.ts';
 import { shownTime } from '../times.ts';
@@ -16,9 +16,9 @@ export function addSnapshot(program: Command, cli: Cli): void {
       "Starts a run that makes a snapshot in the plan's source, which keeps it, and prints the id of the run. It is no backup: it is lost with the source. With --wait it ends with the status of its ending; Ctrl-C then leaves the run going (status 6).",
     )
     .argument('<plan>', 'name of the plan; its engine must be one that makes snapshots, such as victoriametrics')
-    .option('--wait', 'wait until it has ended')
-    .option('--timeout <duration>', 'wait, but no longer than this (status 6)', durationOption)
-    .option('--note <text>', 'words of yours, kept in its history')
+    .addOption(waitOption)
+    .addOption(timeoutOption)
+    .addOption(noteOption)
     .addHelpText('after', examples(['reeve snapshot metrics --wait', 'make one, and see its name']))
     .action(
       cli.action(async (session: Session, plan: string, options: FollowOptions & { note?: string }) => {

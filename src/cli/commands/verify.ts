@@ -4,9 +4,9 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { AnswerError } from '../../core/answer-error.ts';
 import type { CheckedData } from '../../repository/pack-check.ts';
 import { startOn } from '../backup-or-plan.ts';
-import { type Cli, durationOption, examples } from '../cli.ts';
+import { type Cli, examples } from '../cli.ts';
 import { verifyOffline } from '../offline-verify.ts';
-import { type FollowOptions, followRun } from '../run-follow.ts';
+import { type FollowOptions, followRun, timeoutOption, waitOption } from '../run-follow.ts';
 import type { Session } from '../session.ts';
 
 interface Options extends FollowOptions {
@@ -22,8 +22,8 @@ export function addVerify(program: Command, cli: Cli): void {
       'Reads a backup again and checks all of it. With --repository it checks that repository, or of it what the one backup needs, and needs neither NATS nor an agent; it ends with 1 where anything is damaged.',
     )
     .argument('[backup|plan]', "id of the backup, or a plan's name for its newest; with --repository an id, or nothing")
-    .option('--wait', 'wait until it has ended')
-    .option('--timeout <duration>', 'wait, but no longer than this (status 6)', durationOption)
+    .addOption(waitOption)
+    .addOption(timeoutOption)
     .addOption(new Option('--repository <path>', 'check this repository without NATS').conflicts(['timeout']))
     .addOption(
       new Option(
