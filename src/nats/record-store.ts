@@ -9,10 +9,9 @@
  *    and found its own first. On one server the acknowledgement is the truth, and nothing more is asked.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FailureError } from '../core/failure.ts';
 import { Gate } from '../core/gate.ts';
 import { isId } from '../core/ids.ts';
-import { type ActorRecord, isSameWrite, keyOf, recordBytesMax } from '../runtime/record.ts';
+import { type ActorRecord, goneBefore, isSameWrite, keyOf, tooLongOf } from '../runtime/record.ts';
 import type { AppendOutcome, RecordStore, StoredRecord } from '../runtime/record-store.ts';
 import type { Link } from './connection.ts';
 import {
@@ -34,6 +33,7 @@ import { type Reading, readStream } from './stream-read.ts';
 
 const putTimeoutMs = 1_000;
 const retryMs = 100;
+const goneHint = 'the store was emptied, or lost its newest writes in a power failure: see the recovery notes';
 /** How many writes are under way at once: the server takes that many well within `putTimeoutMs`. */
 const appendsAtOnce = 1_024;
 
@@ -55,7 +55,8 @@ export class NatsRecordStore implements RecordStore {
 
   append(record: ActorRecord, options: { signal?: AbortSignal } = {}): Promise<AppendOutcome> {
     const payload = Buffer.from(JSON.stringify(record));
-    if (payload.length > recordBytesMax) return Promise.reject(tooLong(record, payload.length));
+    const tooLong = tooLongOf(record, payload.length);
+    if (tooLong) return Promise.reject(tooLong);
     const outcome = this.#append(record, payload, options.signal);
     return options.signal ? orAborted(outcome, options.signal) : outcome;
   }
@@ -100,7 +101,7 @@ export class NatsRecordStore implements RecordStore {
     if (overtaking) return { outcome: 'superseded', by: overtaking };
     // The key is new, or ends in a tombstone, and nothing counts yet.
     if (record.after === 0) return { after: last?.seq ?? 0 };
-    if (!newest) throw gone(record);
+    if (!newest) throw goneBefore(record, goneHint);
     // The store lost the revision itself, with its newest writes.
     if (newest.revision < record.after) return { outcome: 'superseded', by: newest };
     // Nothing follows it but, in a replicated bucket, writes that were overtaken themselves.
@@ -225,22 +226,4 @@ function isRetried(error: unknown): boolean {
   if (isTransient(error) || isOvertaken(error)) return true;
   const full: number[] = [refusals.storeFailed, refusals.insufficientResources, refusals.storageExceeded];
   return error instanceof JetStreamRefusal && full.includes(error.code);
-}
-
-function tooLong(record: ActorRecord, bytes: number): FailureError {
-  return new FailureError({
-    kind: 'permanent',
-    code: 'record-too-long',
-    message: `the record of ${keyOf(record)} has ${bytes} bytes, more than the ${recordBytesMax} that it may have`,
-    hint: 'keep lists beside the record, and in it their count, their first and where they are',
-  });
-}
-
-function gone(record: ActorRecord): FailureError {
-  return new FailureError({
-    kind: 'permanent',
-    code: 'record-gone',
-    message: `the record of ${keyOf(record)} that revision ${record.after} names is gone from the store`,
-    hint: 'the store was emptied, or lost its newest writes in a power failure: see the recovery notes',
-  });
 }

@@ -75,14 +75,26 @@ export function summaryOf(record: ActorRecord): Omit<ActorRecord, 'context'> {
   return summary;
 }
 
-/** The failure of a record that is longer than any store takes; undefined for one that fits. */
-export function tooLongOf(record: ActorRecord, text = JSON.stringify(record)): FailureError | undefined {
-  const bytes = Buffer.byteLength(text);
+/** The failure of a record that is longer than any store takes, in bytes of its JSON; undefined for one that fits. */
+export function tooLongOf(
+  record: ActorRecord,
+  bytes = Buffer.byteLength(JSON.stringify(record)),
+): FailureError | undefined {
   if (bytes <= recordBytesMax) return undefined;
   return new FailureError({
     kind: 'permanent',
     code: 'record-too-long',
     message: `the record of ${keyOf(record)} has ${bytes} bytes, more than the ${recordBytesMax} that it may have`,
     hint: 'keep lists beside the record, and in it their count, their first and where they are',
+  });
+}
+
+/** The failure of a record that follows one which the store does not have any more; `hint` says how that may be. */
+export function goneBefore(record: ActorRecord, hint: string): FailureError {
+  return new FailureError({
+    kind: 'permanent',
+    code: 'record-gone',
+    message: `the record of ${keyOf(record)} that revision ${record.after} names is gone from the store`,
+    hint,
   });
 }

@@ -2,8 +2,7 @@
  * Records in memory, with the promises of the durable store: for a program that supervises its own machines without a
  * cluster, and for tests. Nothing outlives the process.
  */
-import { FailureError } from '../../core/failure.ts';
-import { type ActorRecord, isSameWrite, keyOf, tooLongOf } from '../record.ts';
+import { type ActorRecord, goneBefore, isSameWrite, keyOf, tooLongOf } from '../record.ts';
 import type { AppendOutcome, RecordStore, StoredRecord } from '../record-store.ts';
 
 export interface MemoryRecordStoreOptions {
@@ -27,7 +26,7 @@ export class MemoryRecordStore implements RecordStore {
     options.signal?.throwIfAborted();
     // A copy through JSON, so that this store keeps what a durable one would.
     const text = JSON.stringify(record);
-    const tooLong = tooLongOf(record, text);
+    const tooLong = tooLongOf(record, Buffer.byteLength(text));
     if (tooLong) throw tooLong;
     const log = this.#logs.get(keyOf(record)) ?? [];
     const own = log.findLast(each => isSameWrite(each.record, record));
@@ -35,7 +34,7 @@ export class MemoryRecordStore implements RecordStore {
     const newest = log.at(-1);
     if ((newest?.revision ?? 0) !== record.after) {
       if (newest) return { outcome: 'superseded', by: newest };
-      throw gone(record);
+      throw goneBefore(record, 'a store in memory starts empty with its process');
     }
     this.#revision += 1;
     const stored: StoredRecord = { record: JSON.parse(text) as ActorRecord, revision: this.#revision };
@@ -88,13 +87,4 @@ export class MemoryRecordStore implements RecordStore {
     const newest = [...this.#logs.values()].flatMap(log => log.slice(-1));
     return newest.sort((one, other) => one.revision - other.revision);
   }
-}
-
-function gone(record: ActorRecord): FailureError {
-  return new FailureError({
-    kind: 'permanent',
-    code: 'record-gone',
-    message: `the record of ${keyOf(record)} that revision ${record.after} names is gone from the store`,
-    hint: 'a store in memory starts empty with its process',
-  });
 }
