@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { JetStreamClient } from '@nats-io/jetstream';
 import { connect, headers } from 'nats';
+import type { Clock } from '../../src/core/clock.ts';
 import { type Link, openLink } from '../../src/nats/connection.ts';
 import { Correspondence } from '../../src/nats/correspondence.ts';
 import { NatsMailboxes } from '../../src/nats/mailboxes.ts';
@@ -54,11 +55,10 @@ export function memoryStores(): Stores {
   };
 }
 
-/** A runtime of lamps on `stores`; each is an incarnation of its own. `close` leaves the records as they are. */
-export function openRuntime({ store, mailboxes, refusals, reply }: Stores) {
-  const clock = new SystemClock();
+/** An incarnation of its own on `stores`, which tells nothing. */
+export function hostOf({ store, mailboxes, refusals, reply }: Stores, clock: Clock): Host {
   let writes = 0;
-  const host: Host = {
+  return {
     store,
     mailboxes,
     refusals,
@@ -70,7 +70,12 @@ export function openRuntime({ store, mailboxes, refusals, reply }: Stores) {
     observe: () => undefined,
     poison: new Map(),
   };
-  const runtime = new Runtime(host);
+}
+
+/** A runtime of lamps on `stores`; each is an incarnation of its own. `close` leaves the records as they are. */
+export function openRuntime(stores: Stores) {
+  const clock = new SystemClock();
+  const runtime = new Runtime(hostOf(stores, clock));
   const supervisor = new Supervisor({
     name: 'lamps',
     clock,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { UpOptions } from '../../src/cli/environment.ts';
-import { freePort } from '../support/nats-server.ts';
+import { freePort } from '../support/free-port.ts';
 import { commandNames, reeve, startReeve } from './run-reeve.ts';
 
 test('a mistyped command is wrong usage, and the nearest one is named', async () => {

@@ -88,13 +88,19 @@ test('Velero: a transfer whose agent is restarted ten times completes once, by t
   expect(world.runDirectories()).toEqual([]);
 });
 
-test('Velero: a run whose engine and runner are killed while its agent is down ends in a named state', async () => {
+/** A run with one attempt, of which nothing lives: its agent was killed first, then its engine and its runner. */
+async function killedRun(): Promise<string> {
   const agent = await runAgent();
   await plan({ retry: { attempts: 1 } });
   const id = await startedRun();
   await agent.kill();
   for (const { pid } of world.workers().reverse()) sendSignal(pid, 'SIGKILL');
   await eventually('all of it is gone', () => world.workers().length === 0);
+  return id;
+}
+
+test('Velero: a run whose engine and runner are killed while its agent is down ends in a named state', async () => {
+  const id = await killedRun();
   const next = await runAgent();
   await next.told('engine.reattached', ({ found }) => found === 'gone');
   expect(await world.ending(id)).toMatchObject({
@@ -105,12 +111,7 @@ test('Velero: a run whose engine and runner are killed while its agent is down e
 });
 
 test('Velero: a run whose directory is gone, too, is begun again under its own name', async () => {
-  const agent = await runAgent();
-  await plan({ retry: { attempts: 1 } });
-  const id = await startedRun();
-  await agent.kill();
-  for (const { pid } of world.workers().reverse()) sendSignal(pid, 'SIGKILL');
-  await eventually('all of it is gone', () => world.workers().length === 0);
+  const id = await killedRun();
   rmSync(join(world.data, 'runs', id), { recursive: true });
   rmSync(mark);
   await runAgent();

@@ -3,7 +3,8 @@ import { AnswerError } from '../../src/core/answer-error.ts';
 import { connectClient } from '../../src/nats/client.ts';
 import { fakeCluster } from '../cli/fake-cluster.ts';
 import { eventually } from '../support/eventually.ts';
-import { freePort, startNatsServer } from '../support/nats-server.ts';
+import { freePort } from '../support/free-port.ts';
+import { startNatsServer } from '../support/nats-server.ts';
 
 const cluster = fakeCluster();
 

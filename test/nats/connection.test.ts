@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { isAtLeast, openLink, parseServerVersion } from '../../src/nats/connection.ts';
-import { freePort, startNatsServer, type TestServer } from '../support/nats-server.ts';
+import { freePort } from '../support/free-port.ts';
+import { startNatsServer, type TestServer } from '../support/nats-server.ts';
 
 let server: TestServer;
 beforeAll(async () => {

@@ -6,7 +6,8 @@ import { Names, streamOf } from '../../src/nats/names.ts';
 import { NatsRecordStore } from '../../src/nats/record-store.ts';
 import { isUnsoundReplicated, prepareStorage } from '../../src/nats/storage.ts';
 import { eventually } from '../support/eventually.ts';
-import { freePort, startNatsServer, type TestServer } from '../support/nats-server.ts';
+import { freePort } from '../support/free-port.ts';
+import { startNatsServer, type TestServer } from '../support/nats-server.ts';
 import { makeRecord } from '../support/records.ts';
 
 const names = new Names();

@@ -1,62 +1,16 @@
 import { expect, test } from 'vitest';
-import { assign, setup } from 'xstate';
-import { z } from 'zod';
 import { FailureError } from '../../src/core/failure.ts';
-import type { MachineDefinition } from '../../src/runtime/definition.ts';
 import type { DurableActor, Exit } from '../../src/runtime/durable-actor.ts';
-import { effect } from '../../src/runtime/effect.ts';
 import { adoptDurable, createDurable } from '../../src/runtime/first-records.ts';
 import type { ActorRecord, MailPosition } from '../../src/runtime/record.ts';
 import type { AppendOutcome } from '../../src/runtime/record-store.ts';
+import { door } from '../support/door.ts';
 import { eventually } from '../support/eventually.ts';
 import { type MemoryHost, memoryHost } from '../support/runtime-host.ts';
 
-const command = (type: string) =>
-  z.strictObject({ type: z.literal(type), requestId: z.string().optional(), note: z.string().optional() });
-const commands = {
-  'door.open': command('door.open'),
-  'door.close': command('door.close'),
-  'door.break': command('door.break'),
-};
-
-/** A door: opening takes an effect, an open door closes itself after a minute. */
-function doorDefinition(open: () => Promise<void> = () => Promise.resolve()): MachineDefinition {
-  const machine = setup({
-    types: {
-      context: {} as { opened: number },
-      events: {} as { type: 'door.open' | 'door.close' | 'door.break' } | { type: 'deadline.passed'; name: string },
-    },
-    actors: { swing: effect<void>(open) },
-    actions: {
-      count: assign(({ context }) => ({ opened: context.opened + 1 })),
-      shatter: assign(() => {
-        throw new Error('the door broke');
-      }),
-    },
-  }).createMachine({
-    id: 'door',
-    context: { opened: 0 },
-    initial: 'closed',
-    states: {
-      closed: { on: { 'door.open': { target: 'opening' }, 'door.break': { actions: 'shatter' } } },
-      opening: { invoke: { id: 'swing', src: 'swing', onDone: { target: 'open', actions: 'count' } } },
-      open: {
-        meta: { deadlines: ['draught'] },
-        on: {
-          'door.close': { target: 'closed' },
-          'deadline.passed': { target: 'closed' },
-          'door.break': { target: 'gone' },
-        },
-      },
-      gone: { type: 'final' },
-    },
-  });
-  return { kind: 'door', version: 1, machine, commands, deadlineMs: name => (name === 'draught' ? 60_000 : undefined) };
-}
-
 const nowhere: MailPosition = { seq: 0, at: '' };
 
-async function begun(host: MemoryHost, definition = doorDefinition(), id = 'front') {
+async function begun(host: MemoryHost, definition = door(), id = 'front') {
   const exits: Exit[] = [];
   const made = await createDurable(host, definition, id, { input: {}, mail: nowhere }, exit => exits.push(exit));
   if ('taken' in made) throw new Error('taken');
@@ -80,7 +34,7 @@ test('the first record is written before anything runs, and names its cause', as
     event: 'actor.created',
     after: 0,
     final: false,
-    canTake: ['door.break', 'door.open'],
+    canTake: ['door.kick', 'door.open', 'door.remove'],
   });
   expect((await host.store.read('door', 'front'))?.record).toEqual(actor.record);
 });
@@ -88,7 +42,7 @@ test('the first record is written before anything runs, and names its cause', as
 test('an id that is taken is not taken twice', async () => {
   const host = memoryHost();
   const { actor } = await begun(host);
-  const again = await createDurable(host, doorDefinition(), 'front', { input: {}, mail: nowhere }, () => undefined);
+  const again = await createDurable(host, door(), 'front', { input: {}, mail: nowhere }, () => undefined);
   expect(again).toEqual({ taken: { record: actor.record, revision: actor.revision } });
 });
 
@@ -97,7 +51,7 @@ test('nobody sees a state and no effect starts before the step is durable', asyn
   let swings = 0;
   const { actor } = await begun(
     host,
-    doorDefinition(async () => {
+    door(async () => {
       swings += 1;
     }),
   );
@@ -148,7 +102,7 @@ test('a command that the state cannot take is refused with what it can take, and
     error: {
       code: 'refused',
       message: 'door front cannot take door.close: it is closed',
-      hint: 'it can take: door.break, door.open',
+      hint: 'it can take: door.kick, door.open, door.remove',
     },
   });
   expect(actor.revision).toBe(1);
@@ -213,7 +167,7 @@ test('a deadline is an absolute time in the record and fires once it is over', a
 test('another incarnation claims the record, asks its effects again, and hears of a deadline that passed meanwhile', async () => {
   const host = memoryHost();
   let swings = 0;
-  const never = doorDefinition(() => {
+  const never = door(() => {
     swings += 1;
     return new Promise(() => undefined);
   });
@@ -222,7 +176,7 @@ test('another incarnation claims the record, asks its effects again, and hears o
   await eventually('the door is opening', () => first.actor.record.state === 'opening' && swings === 1);
   const second = memoryHost(host, 'second');
   const stored = await host.store.read('door', 'front');
-  const adopted = await adoptDurable(second, doorDefinition(), stored as never, () => undefined);
+  const adopted = await adoptDurable(second, door(), stored as never, () => undefined);
   if ('lost' in adopted) throw new Error('lost');
   expect(adopted.actor.record).toMatchObject({
     event: 'actor.adopted',
@@ -234,12 +188,7 @@ test('another incarnation claims the record, asks its effects again, and hears o
   await adopted.actor.stop(AbortSignal.timeout(1_000));
   host.clock.advance(3_600_000);
   const third = memoryHost(host, 'third');
-  const again = await adoptDurable(
-    third,
-    doorDefinition(),
-    (await host.store.read('door', 'front')) as never,
-    () => undefined,
-  );
+  const again = await adoptDurable(third, door(), (await host.store.read('door', 'front')) as never, () => undefined);
   if ('lost' in again) throw new Error('lost');
   again.actor.start();
   await host.clock.advance(0);
@@ -251,12 +200,12 @@ test('a stale owner is fenced by its next write, and nothing of that step is fel
   let swings = 0;
   const { actor, exits } = await begun(
     host,
-    doorDefinition(async () => {
+    door(async () => {
       swings += 1;
     }),
   );
   const second = memoryHost(host, 'second');
-  await adoptDurable(second, doorDefinition(), (await host.store.read('door', 'front')) as never, () => undefined);
+  await adoptDurable(second, door(), (await host.store.read('door', 'front')) as never, () => undefined);
   await send(host, { type: 'door.open' });
   await eventually('the exit', () => exits.length === 1);
   expect(exits[0]).toMatchObject({ how: 'fenced', by: { record: { owner: { incarnation: 'second' } } } });
@@ -266,10 +215,10 @@ test('a stale owner is fenced by its next write, and nothing of that step is fel
 
 test('a message that crashes its actor twice is refused the third time, and intake moves past it', async () => {
   const host = memoryHost();
-  await send(host, { type: 'door.break' });
+  await send(host, { type: 'door.kick' });
   let crashes = 0;
   let actor: DurableActor | undefined;
-  const first = await createDurable(host, doorDefinition(), 'front', { input: {}, mail: nowhere }, () => {
+  const first = await createDurable(host, door(), 'front', { input: {}, mail: nowhere }, () => {
     crashes += 1;
   });
   if ('taken' in first) throw new Error('taken');
@@ -279,14 +228,9 @@ test('a message that crashes its actor twice is refused the third time, and inta
     for (const mail of await host.mailboxes.unread('door', 'front', actor.record.mail)) actor.deliver(mail);
     await eventually('a crash or an answer', () => crashes > run || host.replies.length > 0);
     if (host.replies.length > 0) break;
-    const adopted = await adoptDurable(
-      host,
-      doorDefinition(),
-      (await host.store.read('door', 'front')) as never,
-      () => {
-        crashes += 1;
-      },
-    );
+    const adopted = await adoptDurable(host, door(), (await host.store.read('door', 'front')) as never, () => {
+      crashes += 1;
+    });
     if ('lost' in adopted) throw new Error('lost');
     actor = adopted.actor;
   }
@@ -305,7 +249,7 @@ test('a final state takes nothing', async () => {
   const { actor, exits } = await begun(host);
   await send(host, { type: 'door.open' });
   await eventually('the door is open', () => actor.record.state === 'open');
-  await send(host, { type: 'door.break' });
+  await send(host, { type: 'door.remove' });
   await eventually('the exit', () => exits.length === 1);
   expect(exits[0]).toMatchObject({ how: 'normal', record: { state: 'gone', final: true, canTake: [] } });
   expect(host.clock.alarms).toBe(0);
@@ -338,7 +282,7 @@ test('a stop ends the wait for a write that cannot be decided, and nothing of th
   let swings = 0;
   const { actor, exits } = await begun(
     host,
-    doorDefinition(async () => {
+    door(async () => {
       swings += 1;
     }),
   );

@@ -257,8 +257,8 @@ test('what a stop finds parked is late', async () => {
   expect(verdicts).toEqual(['flip late']);
 });
 
-test('a machine that throws tells whose command it was, and leaves no effect running', async () => {
-  const verdicts: string[] = [];
+/** A light that is on, what its effects did, and the errors that ended it. */
+async function glowing() {
   const effects: string[] = [];
   const errors: string[] = [];
   const { port: made, committed } = port();
@@ -267,6 +267,12 @@ test('a machine that throws tells whose command it was, and leaves no effect run
   actor.start();
   actor.send({ type: 'flip' });
   await eventually('it glows', () => committed.length === 1);
+  return { actor, effects, errors };
+}
+
+test('a machine that throws tells whose command it was, and leaves no effect running', async () => {
+  const verdicts: string[] = [];
+  const { actor, effects, errors } = await glowing();
   actor.send(envelopeOf('break', verdicts));
   expect(verdicts).toEqual(['break crashed']);
   expect(errors).toEqual(['it broke']);
@@ -275,14 +281,7 @@ test('a machine that throws tells whose command it was, and leaves no effect run
 
 test('an action that throws after the step was written leaves no effect running; the command was taken', async () => {
   const verdicts: string[] = [];
-  const effects: string[] = [];
-  const errors: string[] = [];
-  const { port: made, committed } = port();
-  const actor = createActor(new DurableLogic(lightSwitch(effects), made));
-  actor.subscribe({ error: error => errors.push((error as Error).message) });
-  actor.start();
-  actor.send({ type: 'flip' });
-  await eventually('it glows', () => committed.length === 1);
+  const { actor, effects, errors } = await glowing();
   actor.send(envelopeOf('flip', verdicts));
   actor.send(envelopeOf('flip', verdicts));
   await eventually('it crashed', () => errors.length === 1);

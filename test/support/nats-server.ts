@@ -5,10 +5,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { findNatsServer as find } from '../../src/nats-server/find.ts';
+import { freePort } from './free-port.ts';
 
 export interface TestServer {
   readonly url: string;
@@ -57,17 +58,6 @@ export function findNatsServer(): Promise<string> {
   if (process.env.REEVE_NATS_SERVER) return Promise.resolve(process.env.REEVE_NATS_SERVER);
   found ??= find().then(({ path }) => path);
   return found;
-}
-
-/** A port of loopback that nobody listens on now. */
-export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  if (address === null || typeof address === 'string') throw new Error('the probe has no port');
-  return address.port;
 }
 
 class Server implements TestServer {

@@ -3,7 +3,6 @@
  * second are, and how soon the first tick comes after a cold start. All as an agent does it, on a real nats-server: every
  * tick makes the record of a run and tells its fate. The runs themselves are not worked on.
  */
-import { randomUUID } from 'node:crypto';
 import { jetstream } from '@nats-io/jetstream';
 import { runMachine } from '../../../machines/backup.ts';
 import { scheduleDeadlineAt, scheduleDeadlineMs, scheduleMachine, version } from '../../../machines/schedule.ts';
@@ -25,6 +24,7 @@ import {
   actorsSubject,
   bareCreate,
   bounded,
+  hostOf,
   linkTo,
   names,
   natsStores,
@@ -43,28 +43,16 @@ export function cronOf(at: Date): string {
 /** One incarnation of an agent that has schedules and nothing else. */
 async function openAgent(url: string, onTold: (schedule: string, tickMs: number) => void) {
   const link = await linkTo(url);
-  const { store, mailboxes, refusals, reply } = natsStores(link);
+  const stores = natsStores(link);
   const clock = new SystemClock();
-  let writes = 0;
-  const runtime = new Runtime({
-    store,
-    mailboxes,
-    refusals,
-    reply,
-    clock,
-    owner: { agent: 'bench', host: 'bench', incarnation: randomUUID() },
-    nextWrite: () => ++writes,
-    random: Math.random,
-    observe: () => undefined,
-    poison: new Map(),
-  });
+  const runtime = new Runtime(hostOf(stores, clock));
   const quiet = { clock, observe: () => undefined, random: Math.random };
   const supervisor = new Supervisor({ name: 'schedules', ...quiet, stopOrder: 'together' });
   const plans = new PlansAtHand(new NatsPlanStore(link, names), () => newestChange(link, names));
   const actors = scheduleEffectsOf({
     config: agentConfigOf({ name: 'bench', data: '/data' }),
     runtime,
-    store,
+    store: stores.store,
     plans,
     fates: new NatsFates(link, names),
     catalog: {} as never,

@@ -1,53 +1,36 @@
 /** What the adapter keeps, deletes and leaves of snapshots, by what the commit slot of their run says. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { EngineConfigOf } from '../../../src/domain/engine-config.ts';
 import type { RunContext } from '../../../src/domain/run.ts';
 import type { EngineScope } from '../../../src/engines/engine.ts';
 import { victoriaMetricsEngine } from '../../../src/engines/victoriametrics/engine.ts';
 import { holdSnapshot } from '../../../src/engines/victoriametrics/snapshot-hold.ts';
 import { readSnapshotRecord, writeSnapshotRecord } from '../../../src/engines/victoriametrics/snapshot-record.ts';
 import { deleteSnapshot } from '../../../src/engines/victoriametrics/snapshot-run.ts';
-import { RunDirectory } from '../../../src/runner/run-directory.ts';
-import { missingTools, user, Victoria } from './victoria.ts';
+import { AdapterWorld } from './adapter-world.ts';
+import { missingTools, Victoria } from './victoria.ts';
 
 describe.skipIf(missingTools().length > 0)('snapshots that a server keeps', () => {
   const { signal } = new AbortController();
-  let root: string;
+  let world: AdapterWorld;
   let victoria: Victoria;
-  let engine: EngineConfigOf<'victoriametrics'>;
-  let config: EngineScope['config'];
+  let engine: AdapterWorld['engine'];
+  let config: AdapterWorld['config'];
 
   beforeAll(async () => {
-    root = mkdtempSync(join(tmpdir(), 'reeve-kept-'));
-    victoria = await Victoria.start(join(root, 'metrics'));
+    world = await AdapterWorld.open();
+    ({ victoria, engine, config } = world);
     await victoria.ingest('one', 10);
-    const basicAuthFile = join(root, 'password');
-    writeFileSync(basicAuthFile, `${user}:${victoria.password}\n`);
-    const { url, dataPath } = victoria;
-    engine = { type: 'victoriametrics', url, dataPath, credentials: 'vm' };
-    config = { name: 'here', data: join(root, 'data'), credentials: { vm: { basicAuthFile } } } as never;
   });
-  afterAll(async () => {
-    await victoria?.stop('SIGKILL');
-    rmSync(root, { recursive: true, force: true });
-  });
-  beforeEach(() => rmSync(join(root, 'data'), { recursive: true, force: true }));
+  afterAll(async () => await world?.close());
+  beforeEach(() => rmSync(config.data, { recursive: true, force: true }));
   afterEach(async () => {
     for (const name of await victoria.snapshots()) await victoria.deleteSnapshot(name);
   });
 
-  /** What the adapter is told of a snapshot run; its snapshot is not made yet. */
-  async function scopeOf(id: string, more: Partial<RunContext> = {}): Promise<EngineScope> {
-    const directory = new RunDirectory(config.data, id);
-    await directory.create();
-    const result = { bytes: null, files: null, bytesStored: null, position: null, manifest: null };
-    const run = { id, task: 'snapshot', slot: 'none', pids: [], result, document: { name: 'm', engine }, ...more };
-    return { run, directory, config, key: `${id}:1` } as never;
-  }
+  const scopeOf = (id: string, more: Partial<RunContext> = {}) => world.scopeOf(id, more);
 
   /** A run with its snapshot, whose slot says this. */
   async function held(id: string, slot: RunContext['slot']): Promise<{ scope: EngineScope; name: string }> {
@@ -139,7 +122,7 @@ describe.skipIf(missingTools().length > 0)('snapshots that a server keeps', () =
     const { scope, name } = await held('a', 'manifest');
     await release(scope);
     await victoria.ingest('later', 5);
-    const copy = join(root, 'copy');
+    const copy = join(world.root, 'copy');
     execFileSync('cp', ['-rL', join(engine.dataPath, 'snapshots', name), copy]);
     const back = await Victoria.start(copy);
     try {

@@ -1,45 +1,31 @@
 /** A snapshot that nobody waits for any more while a real server still makes it: to delete it then would end the server. */
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, watch, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { watch } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { EngineConfigOf } from '../../../src/domain/engine-config.ts';
 import type { EngineScope } from '../../../src/engines/engine.ts';
 import { victoriaMetricsEngine } from '../../../src/engines/victoriametrics/engine.ts';
 import { holdSnapshot } from '../../../src/engines/victoriametrics/snapshot-hold.ts';
 import { readSnapshotRecord } from '../../../src/engines/victoriametrics/snapshot-record.ts';
-import { RunDirectory } from '../../../src/runner/run-directory.ts';
-import { missingTools, user, Victoria } from './victoria.ts';
+import { AdapterWorld } from './adapter-world.ts';
+import { missingTools, type Victoria } from './victoria.ts';
 
 describe.skipIf(missingTools().length > 0)('a snapshot that the server still makes', () => {
   const { signal } = new AbortController();
-  let root: string;
+  let world: AdapterWorld;
   let victoria: Victoria;
-  let engine: EngineConfigOf<'victoriametrics'>;
-  let config: EngineScope['config'];
 
   beforeAll(async () => {
-    root = mkdtempSync(join(tmpdir(), 'reeve-lost-'));
-    victoria = await Victoria.start(join(root, 'metrics'));
+    world = await AdapterWorld.open();
+    ({ victoria } = world);
     await victoria.ingestMonths(20);
-    const basicAuthFile = join(root, 'password');
-    writeFileSync(basicAuthFile, `${user}:${victoria.password}\n`);
-    const { url, dataPath } = victoria;
-    engine = { type: 'victoriametrics', url, dataPath, credentials: 'vm' };
-    config = { name: 'here', data: join(root, 'data'), credentials: { vm: { basicAuthFile } } } as never;
   });
-  afterAll(async () => {
-    await victoria?.stop('SIGKILL');
-    rmSync(root, { recursive: true, force: true });
-  });
+  afterAll(async () => await world?.close());
 
   /** A run that asked for a snapshot and was stopped while the server makes it; the server is frozen there. */
   async function stoppedRun(id: string): Promise<EngineScope> {
-    const directory = new RunDirectory(config.data, id);
-    await directory.create();
-    const run = { id, task: 'backup', slot: 'none', pids: [], document: { name: 'm', engine } };
-    const scope = { run, directory, config, key: `${id}:1` } as never;
+    const { engine } = world;
+    const scope = await world.scopeOf(id, { task: 'backup' });
     const watcher = watch(join(engine.dataPath, 'snapshots'));
     const begun = once(watcher, 'change');
     const stopping = new AbortController();
@@ -82,7 +68,7 @@ describe.skipIf(missingTools().length > 0)('a snapshot that the server still mak
 
   test('is deleted by the next attempt of its run once it is made, and that one has another', async () => {
     const scope = await stoppedRun('resumed');
-    await whileMade(() => holdSnapshot(scope, engine, signal));
+    await whileMade(() => holdSnapshot(scope, world.engine, signal));
     const record = await readSnapshotRecord(scope.directory);
     expect(told().deletedTooEarly).toEqual([]);
     expect(await victoria.snapshots()).toEqual([record?.name]);
