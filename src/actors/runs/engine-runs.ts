@@ -4,7 +4,8 @@
  * 1. An effect that is asked again under the same key follows the process that runs, also one that a dead agent left; or
  *    it takes the end that nobody has taken. Under another key the old one is stopped first.
  * 2. Letting go of a transfer does not end its process; `stop` does, also one that is just being started.
- * 3. An end that this agent has taken is not taken again: what is asked again after it is done again.
+ * 3. An end that whoever asked has heard is not taken again: what is asked again after it is done again. One that nobody
+ *    heard, such as that of a run that was let go, is there for whoever asks next.
  * 4. What an engine leaves running when it exits is killed before anybody hears of its end.
  */
 import { existsSync } from 'node:fs';
@@ -144,7 +145,11 @@ export class EngineRuns {
       if (signal.aborted) reject(signal.reason);
       else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
     });
-    return (await Promise.race([followed.outcome, aborted])) as Output;
+    try {
+      return (await Promise.race([followed.outcome, aborted])) as Output;
+    } finally {
+      if (!signal.aborted) this.#taken.set(run.id, run.key); // invariant 3
+    }
   }
 
   /**
@@ -237,7 +242,7 @@ export class EngineRuns {
     this.#options.onReattached?.(run.kind, run.id, found);
     if (found === 'alive') return { found, followed: this.#follow(run, step, attached.process, progress) };
     if (found !== 'ended') return { found };
-    const outcome = this.#outcome(run, step, attached.end);
+    const outcome = this.#outcome(run.id, step, attached.end);
     outcome.catch(() => undefined); // whoever follows hears of it
     return { found, followed: { outcome } };
   }
@@ -272,7 +277,7 @@ export class EngineRuns {
         const isLeft = isCurrent() && process.members().length > 0;
         const left = isLeft ? await process.stop({ graceMs: 0 }) : undefined; // invariant 4
         if (left && !left.gone) throw unkillable(left.pids);
-        return await this.#outcome(run, step, end);
+        return await this.#outcome(id, step, end);
       })
       .finally(() => {
         if (isCurrent()) this.#runs.delete(id);
@@ -283,8 +288,7 @@ export class EngineRuns {
     return { outcome };
   }
 
-  async #outcome({ id, key }: RunOfEngine, step: EngineStep<unknown>, end: EngineEnd): Promise<unknown> {
-    this.#taken.set(id, key);
+  async #outcome(id: string, step: EngineStep<unknown>, end: EngineEnd): Promise<unknown> {
     const told = { ...end, stderrTail: await this.stderrTail(id, tailBytes) };
     const ending = endedByRunner(told);
     if (ending) throw ending;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import type { EngineResultOf } from '../../../src/engines/files/events.ts';
 import type { JobOf } from '../../../src/engines/files/job.ts';
 import { hasInEnvironment, processEntries } from '../../../src/runner/process-table.ts';
 import { runToken } from '../../../src/runner/run-token.ts';
+import { eventually } from '../../support/eventually.ts';
 
 let directory: string;
 let runs: EngineRuns;
@@ -112,6 +113,9 @@ test('what ends without a result is a transient failure that says how', async ()
   expect(existsSync(join(directory, 'data', 'runs', 'd'))).toBe(false);
 });
 
+/** What the last start of a run's engine left. */
+const startOf = (id: string) => readdirSync(join(data(), 'runs', id)).find(name => name.startsWith('claim-'));
+
 /** What an agent that comes next has: the same directory, and nothing else. */
 const successor = (ofData = data()) => new EngineRuns({ data: ofData, onProgress: (_, id) => told.push(id) });
 
@@ -143,8 +147,25 @@ test('a successor finds what runs, what ended and what is gone, and takes an end
   expect(await reattach('f', 'f:1', next)).toBe('alive');
   while (processesOf('f:1').length > 0) await new Promise(resolve => setTimeout(resolve, 10));
   const last = successor();
+  const start = startOf('f');
   expect(await reattach('f', 'f:1', last)).toBe('ended');
   expect(await backUp('f', 'f:1', nobody, last)).toMatchObject({ outcome: 'completed' });
+  expect(startOf('f')).toBe(start);
+});
+
+test('an end that came after a run was let go is taken by the same agent once it is asked for, and not done again', async () => {
+  const leaves = new AbortController();
+  const first = backUp('k', 'k:1', leaves.signal);
+  while (processesOf('k:1').length === 0) await new Promise(resolve => setImmediate(resolve));
+  runs.letGo('k');
+  leaves.abort(new Error('let go'));
+  await expect(first).rejects.toThrow('let go');
+  const start = startOf('k');
+  await eventually('its end is found', async () => (await reattach('k', 'k:1', runs)) === 'ended');
+  expect(await backUp('k', 'k:1', nobody)).toMatchObject({ outcome: 'completed' });
+  expect(startOf('k')).toBe(start);
+  expect(await backUp('k', 'k:1', nobody)).toMatchObject({ outcome: 'completed' });
+  expect(startOf('k')).not.toBe(start);
 });
 
 test('what a successor stopped is gone, and so is what was left of a run that is over', async () => {
