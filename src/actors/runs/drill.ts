@@ -17,7 +17,7 @@ import { engineOf } from '../../engines/engines.ts';
 import { permanent } from '../../engines/failures.ts';
 import { timeText } from '../../runtime/step-record.ts';
 import type { AgentParts } from '../agent-parts.ts';
-import type { RunOfEngine } from './engine-runs.ts';
+import type { RunOfEngine } from './followed-engines.ts';
 import { intoScratch } from './scratch.ts';
 
 export interface DrillPhase {

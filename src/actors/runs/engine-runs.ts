@@ -1,84 +1,31 @@
 /**
- * The engine processes of this agent, by run: at most one a run at a time.
+ * The engine processes of this agent's runs: which one serves what is asked for, and which is ended.
  *
  * 1. An effect that is asked again under the same key follows the process that runs, also one that a dead agent left; or
  *    it takes the end that nobody has taken. Under another key the old one is stopped first.
  * 2. Letting go of a transfer does not end its process; `stop` does, also one that is just being started.
  * 3. An end that whoever asked has heard is not taken again: what is asked again after it is done again. One that nobody
  *    heard, such as that of a run that was let go, is there for whoever asks next.
- * 4. What an engine leaves running when it exits is killed before anybody hears of its end.
  */
 import { existsSync } from 'node:fs';
-import type { Progress, RunKind } from '../../domain/run.ts';
+import type { Progress } from '../../domain/run.ts';
 import type { EngineStep } from '../../engines/engine.ts';
-import { endedByRunner, leftNoWord, permanent } from '../../engines/failures.ts';
-import { type Attached, attachEngine, lastToken } from '../../runner/attach.ts';
-import type { EngineLimits } from '../../runner/cgroup-leaves.ts';
-import {
-  type EngineBounds,
-  type EngineEnd,
-  type EngineListener,
-  type EngineProcess,
-  type StopOrder,
-  type StopResult,
-  startEngine,
-  stopLeftover,
-} from '../../runner/engine-process.ts';
+import { leftNoWord } from '../../engines/failures.ts';
+import { type Attached, lastToken } from '../../runner/attach.ts';
+import type { StopOrder, StopResult } from '../../runner/engine-process.ts';
 import { pidsOfRun } from '../../runner/local-runs.ts';
 import { RunDirectory } from '../../runner/run-directory.ts';
 import { runToken } from '../../runner/run-token.ts';
-import { EngineProgress } from './engine-progress.ts';
-
-export interface EngineRunsOptions {
-  /** The agent's data directory. */
-  data: string;
-  /** Told of the progress of each run. */
-  onProgress: (kind: RunKind, id: string, progress: Progress) => void;
-  /** Told what an agent that came back found of an engine that it had left. */
-  onReattached?: (kind: RunKind, id: string, found: Attached['found']) => void;
-  /** What each engine may use. */
-  limits?: EngineLimits;
-  /** What the logs of each run may take together. */
-  logBytesMax?: number;
-  /** Told which of the limits nothing holds an engine to. */
-  onUnlimited?: (kind: RunKind, id: string, limits: readonly string[]) => void;
-}
-
-/** What is followed of a run. */
-interface Followed {
-  /** What the step made of its end. */
-  outcome: Promise<unknown>;
-}
-
-interface EngineRun extends Followed {
-  kind: RunKind;
-  key: string;
-  process: EngineProcess;
-  progress: EngineProgress;
-}
-
-/** Whose process it is, and under which key. */
-export interface RunOfEngine {
-  id: string;
-  kind: RunKind;
-  /** What is asked again under the same key is the same process. */
-  key: string;
-  /** It may be begun again where nobody knows how it ended. Default true. */
-  isRepeatable?: boolean;
-  /** What its runner keeps to though this agent should not come back. */
-  bounds?: EngineBounds;
-}
+import { type Followed, FollowedEngines, type FollowedEnginesOptions, type RunOfEngine } from './followed-engines.ts';
 
 /** What an engine that another agent or attempt left may take to stop. */
 const leftoverGraceMs = 5_000;
 /** What the last engines of an agent that ends may take to be gone. */
 const killAllMs = 1_000;
-/** How much of its stderr a step's outcome is told. */
-const tailBytes = 4_096;
 
 export class EngineRuns {
-  readonly #options: EngineRunsOptions;
-  readonly #runs = new Map<string, EngineRun>();
+  readonly #data: string;
+  readonly #engines: FollowedEngines;
   readonly #starting = new Map<string, { key: string; started: Promise<Followed> }>();
   /** Runs that go on without this agent, also one whose process is only being started. */
   readonly #letGo = new Set<string>();
@@ -86,18 +33,19 @@ export class EngineRuns {
   /** The keys whose ends were taken, by run. */
   readonly #taken = new Map<string, string>();
 
-  constructor(options: EngineRunsOptions) {
-    this.#options = options;
+  constructor(options: FollowedEnginesOptions) {
+    this.#data = options.data;
+    this.#engines = new FollowedEngines(options);
   }
 
   /** How far a run is, while its process lives. */
   progressOf(id: string): Progress | undefined {
-    return this.#runs.get(id)?.progress.latest;
+    return this.#engines.find(id)?.progress.latest;
   }
 
   /** How long no byte of a run advanced, in milliseconds. */
   stalledMs(id: string): number {
-    return this.#runs.get(id)?.progress.stalledMs ?? 0;
+    return this.#engines.find(id)?.progress.stalledMs ?? 0;
   }
 
   /** The end of what a run's engine said on its standard error; empty where it said nothing, or the run is cleaned up. */
@@ -129,7 +77,7 @@ export class EngineRuns {
    * before this returns.
    */
   async killAll(): Promise<void> {
-    const all = new Set([...this.#runs.keys(), ...this.#starting.keys()]);
+    const all = new Set([...this.#engines.ids, ...this.#starting.keys()]);
     const ids = [...all].filter(id => !this.#letGo.has(id));
     await Promise.all(ids.map(id => this.stop(id, { graceMs: 0, killMs: killAllMs })));
   }
@@ -158,20 +106,19 @@ export class EngineRuns {
    */
   async reattach(run: RunOfEngine, step: EngineStep<unknown>): Promise<Attached['found']> {
     this.#letGo.delete(run.id);
-    if (this.#runs.has(run.id)) return 'alive';
-    const isIts = this.#isLast(run);
-    return isIts ? (await this.#attach(run, step)).found : 'gone';
+    if (this.#engines.find(run.id)) return 'alive';
+    return this.#isLast(run) ? (await this.#engines.attach(run, step)).found : 'gone';
   }
 
   /** Ends whatever process a run has, by the stop ladder, and says whether any is left. */
   async stop(id: string, order: StopOrder): Promise<StopResult> {
-    if (!this.#runs.has(id)) await this.#starting.get(id)?.started.catch(() => undefined);
-    return await this.#stopNow(id, order);
+    if (!this.#engines.find(id)) await this.#starting.get(id)?.started.catch(() => undefined);
+    return await this.#engines.stop(id, order);
   }
 
   /** The processes that a run has here, also those that an agent that is gone left; undefined where it has no directory. */
   leftOf(id: string): number[] | undefined {
-    return existsSync(this.#directoryOf(id).path) ? pidsOfRun(this.#options.data, id) : undefined;
+    return existsSync(this.#directoryOf(id).path) ? pidsOfRun(this.#data, id) : undefined;
   }
 
   /**
@@ -189,21 +136,13 @@ export class EngineRuns {
     return await this.stop(id, { graceMs: leftoverGraceMs });
   }
 
-  async #stopNow(id: string, order: StopOrder): Promise<StopResult> {
-    const run = this.#runs.get(id);
-    if (!run) return await stopLeftover(this.#directoryOf(id), order);
-    const stopped = await run.process.stop(order);
-    if (stopped.gone && this.#runs.get(id) === run) this.#runs.delete(id);
-    return stopped;
-  }
-
   /** Whether the last start of the run was under this key. */
   #isLast({ id, key }: RunOfEngine): boolean {
-    return lastToken(this.#directoryOf(id)) === runToken(this.#options.data, key);
+    return lastToken(this.#directoryOf(id)) === runToken(this.#data, key);
   }
 
   #directoryOf(id: string): RunDirectory {
-    return new RunDirectory(this.#options.data, id);
+    return new RunDirectory(this.#data, id);
   }
 
   /** The run of this key: the one that is there or is being started, or a new one. */
@@ -211,7 +150,7 @@ export class EngineRuns {
     const { id, key } = run;
     const starting = this.#starting.get(id);
     if (starting?.key === key) return await starting.started;
-    const there = this.#runs.get(id);
+    const there = this.#engines.find(id);
     if (!starting && there?.key === key) return there;
     const started = this.#left(run, step).then(left => left ?? this.#start(run, step, signal));
     this.#starting.set(id, { key, started });
@@ -225,87 +164,17 @@ export class EngineRuns {
   /** What another incarnation left under this key: a process that runs, or an end that nobody has taken. */
   async #left(run: RunOfEngine, step: EngineStep<unknown>): Promise<Followed | undefined> {
     const { id, key, isRepeatable = true } = run;
-    if (this.#runs.has(id) || !this.#isLast(run) || this.#taken.get(id) === key) return undefined;
-    const { found, followed } = await this.#attach(run, step);
+    if (this.#engines.find(id) || !this.#isLast(run) || this.#taken.get(id) === key) return undefined;
+    const { found, followed } = await this.#engines.attach(run, step);
     if (followed || isRepeatable) return followed;
     this.#taken.set(id, key);
     throw leftNoWord(found);
   }
 
-  async #attach(
-    run: RunOfEngine,
-    step: EngineStep<unknown>,
-  ): Promise<{ found: Attached['found']; followed?: Followed }> {
-    const progress = this.#progressOf(run);
-    const attached = await attachEngine(this.#directoryOf(run.id), this.#listenerOf(step, progress));
-    const { found } = attached;
-    this.#options.onReattached?.(run.kind, run.id, found);
-    if (found === 'alive') return { found, followed: this.#follow(run, step, attached.process, progress) };
-    if (found !== 'ended') return { found };
-    const outcome = this.#outcome(run.id, step, attached.end);
-    outcome.catch(() => undefined); // whoever follows hears of it
-    return { found, followed: { outcome } };
-  }
-
+  /** Starts it anew: what runs of it under another key is stopped first (1). */
   async #start(run: RunOfEngine, step: EngineStep<unknown>, signal: AbortSignal): Promise<Followed> {
-    const { id, kind, key, bounds = {} } = run;
-    await this.#stopNow(id, { graceMs: leftoverGraceMs }); // invariant 1
+    await this.#engines.stop(run.id, { graceMs: leftoverGraceMs });
     signal.throwIfAborted();
-    const directory = await this.directory(id);
-    const order = await step.order();
-    signal.throwIfAborted();
-    const { limits = {}, onUnlimited } = this.#options;
-    const progress = this.#progressOf(run);
-    const listener = this.#listenerOf(step, progress);
-    const token = runToken(this.#options.data, key);
-    const process = await startEngine({ ...order, directory, token, bounds, limits, ...listener });
-    if (process.unlimited.length > 0) onUnlimited?.(kind, id, process.unlimited);
-    return this.#follow(run, step, process, progress);
+    return await this.#engines.start(run, step, signal);
   }
-
-  #progressOf({ id, kind }: RunOfEngine): EngineProgress {
-    return new EngineProgress(progress => this.#options.onProgress(kind, id, progress));
-  }
-
-  #follow(run: RunOfEngine, step: EngineStep<unknown>, process: EngineProcess, progress: EngineProgress): Followed {
-    const { id, kind, key } = run;
-    const isCurrent = () => this.#runs.get(id)?.process === process;
-    const outcome = process.ended
-      .then(async end => {
-        progress.end();
-        // A stop has proved that nobody is left; who carries the token since then cleans up after it.
-        const isLeft = isCurrent() && process.members().length > 0;
-        const left = isLeft ? await process.stop({ graceMs: 0 }) : undefined; // invariant 4
-        if (left && !left.gone) throw unkillable(left.pids);
-        return await this.#outcome(id, step, end);
-      })
-      .finally(() => {
-        if (isCurrent()) this.#runs.delete(id);
-      });
-    outcome.catch(() => undefined); // whoever follows hears of it
-    this.#runs.set(id, { kind, key, process, outcome, progress });
-    if (step.measure) void progress.measure(step.measure);
-    return { outcome };
-  }
-
-  async #outcome(id: string, step: EngineStep<unknown>, end: EngineEnd): Promise<unknown> {
-    const told = { ...end, stderrTail: await this.stderrTail(id, tailBytes) };
-    const ending = endedByRunner(told);
-    if (ending) throw ending;
-    return await step.outcome(told);
-  }
-
-  #listenerOf({ hear, hearError }: EngineStep<unknown>, progress: EngineProgress): EngineListener {
-    const { logBytesMax } = this.#options;
-    return {
-      onLine: line => progress.hear(hear?.(line)),
-      ...(hearError && { onStderrLine: (line: string) => progress.hear(hearError(line)) }),
-      ...(logBytesMax !== undefined && { logBytesMax }),
-    };
-  }
-}
-
-function unkillable(pids: readonly number[]) {
-  const message = `the engine has ended, and what it left running could not be killed: ${pids.join(', ')}`;
-  return permanent('unkillable', message, 'see what these processes wait for, such as a mount that does not answer');
 }

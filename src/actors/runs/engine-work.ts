@@ -5,7 +5,7 @@ import { isStep, type Work } from '../../engines/engine.ts';
 import { engineOf } from '../../engines/engines.ts';
 import type { StopOrder } from '../../runner/engine-process.ts';
 import type { AgentParts } from '../agent-parts.ts';
-import type { RunOfEngine } from './engine-runs.ts';
+import type { RunOfEngine } from './followed-engines.ts';
 
 /** The grace of an engine that is told to stop for good when its plan says nothing. */
 const graceDefaultMs = 20_000;
