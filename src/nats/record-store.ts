@@ -11,6 +11,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Gate } from '../core/gate.ts';
 import { isId } from '../core/ids.ts';
+import { orAborted } from '../core/or-aborted.ts';
 import { type ActorRecord, goneBefore, isSameWrite, keyOf, tooLongOf } from '../runtime/record.ts';
 import type { AppendOutcome, RecordStore, StoredRecord } from '../runtime/record-store.ts';
 import type { Link } from './connection.ts';
@@ -204,20 +205,6 @@ export class NatsRecordStore implements RecordStore {
         await sleep(retryMs);
       }
     }
-  }
-}
-
-/** Rejects with the signal's reason as soon as it is aborted; what was under way goes on unheard. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal.reason);
-  if (signal.aborted) abort();
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-    work.catch(() => {});
   }
 }
 

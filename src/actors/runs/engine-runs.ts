@@ -8,6 +8,7 @@
  *    heard, such as that of a run that was let go, is there for whoever asks next.
  */
 import { existsSync } from 'node:fs';
+import { orAborted } from '../../core/or-aborted.ts';
 import type { Progress } from '../../domain/run.ts';
 import type { EngineStep } from '../../engines/engine.ts';
 import { leftNoWord } from '../../engines/failures.ts';
@@ -89,12 +90,8 @@ export class EngineRuns {
    */
   async run<Output>(run: RunOfEngine, step: EngineStep<Output>, signal: AbortSignal): Promise<Output> {
     const followed = await this.#followed(run, step, signal);
-    const aborted = new Promise<never>((_, reject) => {
-      if (signal.aborted) reject(signal.reason);
-      else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-    });
     try {
-      return (await Promise.race([followed.outcome, aborted])) as Output;
+      return (await orAborted(followed.outcome, signal)) as Output;
     } finally {
       if (!signal.aborted) this.#taken.set(run.id, run.key); // invariant 3
     }

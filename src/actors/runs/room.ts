@@ -3,6 +3,7 @@
  * once there is room. That is no failure and no attempt: nothing was tried.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { orAborted } from '../../core/or-aborted.ts';
 import { formatSize } from '../../core/sizes.ts';
 import type { AgentConfig } from '../../domain/agent-config.ts';
 import type { Reason } from '../../domain/reasons.ts';
@@ -58,6 +59,7 @@ async function lackOf(
   if (run.task !== 'backup') return undefined;
   const found = minFreeOf(run, config);
   if (!found) return undefined;
+  // A file system that hangs, hangs whoever asks it.
   const freeBytes = await orAborted(freeBytesAt(found.path), signal);
   if (freeBytes === undefined || freeBytes >= found.minFreeBytes) return undefined;
   const { path, minFreeBytes } = found;
@@ -73,17 +75,4 @@ function minFreeOf({ document }: RunContext, config: AgentConfig): { path: strin
   const known = typeof name === 'string' && Object.hasOwn(config.repositories, name) && config.repositories[name];
   const path = known ? repositoryPathOf(known) : undefined;
   return known && path !== undefined && known.minFreeBytes > 0 ? { path, minFreeBytes: known.minFreeBytes } : undefined;
-}
-
-/** A file system that hangs, hangs whoever asks it: the answer is let go of when nobody waits any more. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal.reason);
-  signal.throwIfAborted();
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
 }

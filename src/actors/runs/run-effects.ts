@@ -15,6 +15,7 @@ import type {
 } from '../../../machines/run-effects.ts';
 import { AnswerError } from '../../core/answer-error.ts';
 import { failureOf } from '../../core/failure.ts';
+import { aborted } from '../../core/or-aborted.ts';
 import type { RunContext } from '../../domain/run.ts';
 import { turnOf } from '../../domain/turn.ts';
 import { engineOf } from '../../engines/engines.ts';
@@ -117,14 +118,6 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
 
 function leftBehind({ agent }: RunContext): string {
   return `whatever it left on the host of agent ${agent}: that agent removes it when it is back`;
-}
-
-/** Rejects once the signal is aborted, with its reason. */
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
 }
 
 /** What the agent's file forbids fails a run for good. */

@@ -12,6 +12,7 @@ import type { FireInput, FollowInput, scheduleEffects } from '../../../machines/
 import { isUnavailable } from '../../core/answer-error.ts';
 import { failpoint } from '../../core/failpoint.ts';
 import { Gate } from '../../core/gate.ts';
+import { aborted, orAborted } from '../../core/or-aborted.ts';
 import type { TickFate } from '../../domain/fate.ts';
 import { runIdOfTick } from '../../domain/run-id.ts';
 import { scheduleActorId } from '../../domain/schedule.ts';
@@ -52,7 +53,7 @@ export function scheduleEffectsOf(parts: ScheduleParts): typeof scheduleEffects 
       // A visit that is cut off is asked for again by whoever takes the schedule up.
       const signal = schedule.drain ? AbortSignal.any([left, AbortSignal.timeout(drainPatienceMs)]) : left;
       const work = () => gate.run(() => fire(parts, schedule, signal));
-      return untilThere(() => Promise.race([work(), aborted(signal)]), signal);
+      return untilThere(() => orAborted(work(), signal), signal);
     }),
 
     follow: effect<void, FollowInput>(async ({ input: { current }, signal }) => {
@@ -148,11 +149,4 @@ async function untilThere<T>(work: () => Promise<T>, signal: AbortSignal): Promi
       await sleep(againMs, undefined, { signal });
     }
   }
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
 }

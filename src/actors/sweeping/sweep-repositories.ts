@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { contextOf } from '../../../machines/run-context.ts';
 import { AnswerError } from '../../core/answer-error.ts';
 import { FailureError } from '../../core/failure.ts';
+import { orAborted } from '../../core/or-aborted.ts';
 import type { Plan } from '../../domain/plan.ts';
 import { policyOf } from '../../domain/policy.ts';
 import { runOf } from '../../domain/run.ts';
@@ -73,17 +74,4 @@ function lookingScope(plan: Plan, { config, clock }: AgentParts): EngineScope {
     backup: () => Promise.reject(new Error(`${id} works on no backup`)),
     previous: async () => null,
   };
-}
-
-async function orAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    signal.throwIfAborted();
-    await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-    work.catch(() => undefined);
-  }
 }
