@@ -2,7 +2,7 @@
 import { access, constants, lstat, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { durationMs } from '../../domain/quantities.ts';
-import type { Progress, RunContext, TransferOutput } from '../../domain/run.ts';
+import type { Progress, TransferOutput } from '../../domain/run.ts';
 import { ensureDirectory } from '../../repository/durable-file.ts';
 import { atRepository } from '../../repository/repository-failure.ts';
 import { readSlotFile } from '../../repository/slot-file.ts';
@@ -10,6 +10,7 @@ import type { Engine, EngineOrder, EngineScope, EngineStep, StepEnd } from '../e
 import { endedWithout, permanent } from '../failures.ts';
 import { jobStep, processBeside } from '../job-step.ts';
 import { takeRestoreDirectory } from '../restore-directory.ts';
+import { restoreOf } from '../restore-request.ts';
 import { countTree } from '../tree.ts';
 import { verdictOf } from '../verdict.ts';
 import { type BackupPlace, makePlanDirectory, placeOf, undecidedIn } from './backup-place.ts';
@@ -209,11 +210,6 @@ async function committed(scope: EngineScope, backup: string): Promise<BackupPlac
   if (slot?.slot === 'manifest') return place;
   const message = `the repository ${place.repository} has no backup ${backup}`;
   throw permanent('data-corrupt', message, 'see what can be restored with: reeve backups');
-}
-
-function restoreOf({ id, task, restore }: RunContext) {
-  if (restore) return restore;
-  throw permanent('engine-failed', `${task} ${id} names no backup`, '');
 }
 
 function backupOf({ run, repository }: Pick<EngineScope, 'run' | 'repository'>) {

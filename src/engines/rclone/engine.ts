@@ -6,6 +6,7 @@ import type { RunContext, TransferOutput } from '../../domain/run.ts';
 import type { Engine, EngineScope, EngineStep } from '../engine.ts';
 import { permanent } from '../failures.ts';
 import { takeRestoreDirectory } from '../restore-directory.ts';
+import { restoreOf } from '../restore-request.ts';
 import { countTree } from '../tree.ts';
 import { verdictOf } from '../verdict.ts';
 import { checkRclone } from './check.ts';
@@ -219,9 +220,4 @@ async function countRemote(scope: EngineScope): Promise<{ files: number; bytes: 
 
 function sourceOf({ document }: RunContext): string {
   return (document.engine as EngineConfigOf<'rclone'>).path;
-}
-
-function restoreOf({ id, task, restore }: RunContext) {
-  if (restore) return restore;
-  throw permanent('engine-failed', `${task} ${id} names no backup`, '');
 }

@@ -3,8 +3,9 @@ import { dirname, join } from 'node:path';
 import { type Failure, FailureError } from '../../core/failure.ts';
 import type { Progress, TransferOutput } from '../../domain/run.ts';
 import type { EngineScope, EngineStep } from '../engine.ts';
-import { endedWithout, permanent } from '../failures.ts';
+import { endedWithout } from '../failures.ts';
 import { processBeside } from '../job-step.ts';
+import { restoreOf } from '../restore-request.ts';
 import { resticEnvironment } from './environment.ts';
 import { resticCommand } from './facts.ts';
 import { resticFailure } from './failures.ts';
@@ -66,8 +67,7 @@ export function restoreStep(scope: EngineScope): EngineStep<TransferOutput> {
 
 async function jobOf(scope: EngineScope): Promise<RestoreJob> {
   const { run, directory } = scope;
-  if (!run.restore) throw permanent('engine-failed', `${run.task} ${run.id} names no backup`, '');
-  const { to, include } = run.restore;
+  const { to, include } = restoreOf(run);
   const { manifest, bytes, files } = await scope.backup();
   // The plan may name another path by now.
   const [path = '/'] = (await snapshotOf(scope, manifest, new AbortController().signal)).paths;

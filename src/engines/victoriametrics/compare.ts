@@ -5,9 +5,10 @@
 import type { TransferOutput } from '../../domain/run.ts';
 import type { EngineScope, EngineStep } from '../engine.ts';
 import { jobStep, processBeside } from '../job-step.ts';
+import { restoreOf } from '../restore-request.ts';
 import { commands } from './facts.ts';
 import type { ReadBack } from './reading-server.ts';
-import { noneSkipped, restoreOf } from './scope.ts';
+import { noneSkipped } from './scope.ts';
 
 export interface CompareJob {
   /** What was restored. */
@@ -15,7 +16,7 @@ export interface CompareJob {
 }
 
 export function compareStep(scope: EngineScope): EngineStep<TransferOutput> {
-  const { backup, to } = restoreOf(scope);
+  const { backup, to } = restoreOf(scope.run);
   const order = (job: string) => ({
     command: process.execPath,
     args: [processBeside(import.meta.url, 'compare-process'), job],

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import type { TransferOutput } from '../../domain/run.ts';
 import type { EngineScope, EngineStep } from '../engine.ts';
 import { permanent } from '../failures.ts';
+import { restoreOf } from '../restore-request.ts';
 import { destinationUrl, refuseFilled } from './destination.ts';
 import { orderOf } from './order.ts';
-import { noneSkipped, restoreOf } from './scope.ts';
+import { noneSkipped } from './scope.ts';
 import { readStepFile, writeStepFile } from './step-file.ts';
 import { ToolLog } from './tool-log.ts';
 
@@ -20,7 +21,7 @@ interface Ordered {
 
 /** Rejects unless the whole backup may be restored there. Asked again it finds that the target is the run's already. */
 export async function takeTarget(scope: EngineScope): Promise<void> {
-  const { to, include } = restoreOf(scope);
+  const { to, include } = restoreOf(scope.run);
   if (include.length > 0)
     throw permanent(
       'engine-failed',
@@ -38,7 +39,7 @@ export async function takeTarget(scope: EngineScope): Promise<void> {
 
 export function restoreStep(scope: EngineScope): EngineStep<TransferOutput> {
   const log = new ToolLog();
-  const { to, backup } = restoreOf(scope);
+  const { to, backup } = restoreOf(scope.run);
   return {
     order: async () => {
       const { manifest, bytes, files } = await scope.backup();

@@ -1,8 +1,6 @@
 /** What a run's document says to this engine. */
 import type { EngineConfigOf } from '../../domain/engine-config.ts';
-import type { RestoreRequest } from '../../domain/run.ts';
 import type { EngineScope } from '../engine.ts';
-import { permanent } from '../failures.ts';
 
 export const noneSkipped = { count: 0, first: [], path: null };
 
@@ -10,9 +8,4 @@ export function configOf({ run }: Pick<EngineScope, 'run'>): EngineConfigOf<'vic
   const { engine } = run.document;
   if (engine.type === 'victoriametrics') return engine;
   throw new Error(`the engine victoriametrics has no plan of engine ${engine.type}`);
-}
-
-export function restoreOf({ run }: Pick<EngineScope, 'run'>): RestoreRequest {
-  if (run.restore) return run.restore;
-  throw permanent('engine-failed', `${run.task} ${run.id} names no backup`, '');
 }

@@ -3,9 +3,10 @@ import { fileURLToPath } from 'node:url';
 import type { Progress, TransferOutput } from '../../domain/run.ts';
 import type { EngineScope, EngineStep } from '../engine.ts';
 import { endedWithout, permanent } from '../failures.ts';
+import { restoreOf } from '../restore-request.ts';
 import { destinationPath, repositoryOf } from './destination.ts';
 import type { PartsFound, PartsJob } from './parts-check.ts';
-import { noneSkipped, restoreOf } from './scope.ts';
+import { noneSkipped } from './scope.ts';
 import { readStepFile, writeStepFile } from './step-file.ts';
 import type { VerifyLine } from './verify-process.ts';
 
@@ -33,7 +34,7 @@ export function verifyStep(scope: EngineScope): EngineStep<TransferOutput> {
     outcome: async end => {
       if (end.code !== 0 || !result) throw endedWithout(end);
       const { path } = await readStepFile<PartsJob>(scope.directory);
-      return outputOf(restoreOf(scope).backup, path, result);
+      return outputOf(restoreOf(scope.run).backup, path, result);
     },
   };
 }
