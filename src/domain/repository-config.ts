@@ -59,7 +59,6 @@ type RepositoryDocument = z.infer<typeof repositorySchema>;
 export type RepositoryConfig = WithNumbers<RepositoryDocument>;
 export type RepositoryType = RepositoryConfig['type'];
 export type RepositoryConfigOf<Type extends RepositoryType> = Extract<RepositoryConfig, { type: Type }>;
-export type FilesRepository = RepositoryConfigOf<'files'>;
 
 type WithNumbers<Document> = Document extends RepositoryDocument
   ? Omit<Document, 'minFree' | 'runs'> & { minFreeBytes: number; runsMax: number | null }

@@ -56,7 +56,6 @@ export const scheduleSchema = z
   });
 
 export type Schedule = z.infer<typeof scheduleSchema>;
-export type ScheduleTask = (typeof scheduleTasks)[number];
 export type Overlap = NonNullable<Schedule['overlap']>;
 export type OnMissed = NonNullable<Schedule['onMissed']>;
 

@@ -78,7 +78,7 @@ export class DurableLogic implements ActorLogic<AnyMachineSnapshot, EventObject,
   transition(snapshot: AnyMachineSnapshot, event: EventObject, scope: Scope): AnyMachineSnapshot {
     if (event.type === 'xstate.stop') {
       this.#pending = undefined;
-      this.#dropParked('late');
+      this.#dropParked();
       return this.#machine.transition(snapshot, event, scope) as AnyMachineSnapshot;
     }
     if (event.type === commitEvent) return this.#commit(snapshot, event, scope);
@@ -106,7 +106,7 @@ export class DurableLogic implements ActorLogic<AnyMachineSnapshot, EventObject,
     }
     while (next.status === 'active' && !this.#pending && this.#parked.length > 0)
       next = this.#propose(next, this.#parked.shift() as EventObject, scope);
-    if (next.status !== 'active') this.#dropParked('late');
+    if (next.status !== 'active') this.#dropParked();
     return next;
   }
 
@@ -152,7 +152,7 @@ export class DurableLogic implements ActorLogic<AnyMachineSnapshot, EventObject,
     this.#pending = undefined;
     this.#abandon(scope, ...from);
     envelope?.settle({ outcome: 'crashed' });
-    this.#dropParked('late');
+    this.#dropParked();
   }
 
   #abandon(scope: Scope, ...from: AnyMachineSnapshot[]): void {
@@ -160,11 +160,13 @@ export class DurableLogic implements ActorLogic<AnyMachineSnapshot, EventObject,
     for (const child of children) if (child) scope.stopChild(child);
   }
 
-  #dropParked(outcome: 'late'): void {
+  /** They are late. */
+  #dropParked(): void {
     const parked = this.#parked;
     this.#parked = [];
     for (const event of parked) {
-      if (event.type === mailEvent) (event as EventObject & { envelope: Envelope }).envelope.settle({ outcome });
+      if (event.type === mailEvent)
+        (event as EventObject & { envelope: Envelope }).envelope.settle({ outcome: 'late' });
     }
   }
 

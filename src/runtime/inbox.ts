@@ -15,7 +15,7 @@ import { failpoint } from '../core/failpoint.ts';
 import type { MachineDefinition } from './definition.ts';
 import type { Envelope, Verdict } from './durable.ts';
 import type { Host } from './host.ts';
-import { answerOf, judge, parsedPayload, poisonKey, type Refused, refusalOf } from './intake.ts';
+import { answerOf, judge, poisonKey, type Refused, refusalOf, typeOf } from './intake.ts';
 import { isBeyond, type Mail, placeAfter } from './mailboxes.ts';
 import { type ActorRecord, type MailPosition, summaryOf } from './record.ts';
 import { timeText } from './step-record.ts';
@@ -129,8 +129,7 @@ export class Inbox {
     const isRecorded = await this.#insist(() => host.refusals.record(refusal).then(() => true));
     if (!isRecorded) return false;
     const { kind, id, code, message, hint, at } = refusal;
-    const { type } = parsedPayload(mail.payload) ?? {};
-    const command = typeof type === 'string' ? type : null;
+    const command = typeOf(mail.payload);
     host.observe({ fact: 'actor.refused', kind, id, command, code, message, hint, at });
     this.#answer(mail, answerOf(refusal));
     return true;

@@ -143,6 +143,12 @@ export function requestIdOf(payload: Uint8Array): string | null {
   return typeof requestId === 'string' && requestId.length <= 128 ? requestId : null;
 }
 
+/** The type of a payload's command, to be told; null where it names none. */
+export function typeOf(payload: Uint8Array): string | null {
+  const type = parsedPayload(payload)?.type;
+  return typeof type === 'string' ? type : null;
+}
+
 /** The payload as a JSON object, or undefined where it is none. */
 export function parsedPayload(payload: Uint8Array): Record<string, unknown> | undefined {
   if (payload.length > payloadBytesMax) return undefined;

@@ -11,7 +11,7 @@ import { backoffMs } from '../core/backoff.ts';
 import { defectOf } from '../core/defect.ts';
 import type { DurableActor } from './durable-actor.ts';
 import type { Host } from './host.ts';
-import { answerOf, parsedPayload, type Refused, refusalOf, repeatedAt, requestIdOf } from './intake.ts';
+import { answerOf, type Refused, refusalOf, repeatedAt, requestIdOf, typeOf } from './intake.ts';
 import { isBeyond, type Mail, placeAfter } from './mailboxes.ts';
 import { type ActorRecord, keyOf, type MailPosition } from './record.ts';
 import { timeText } from './step-record.ts';
@@ -133,8 +133,7 @@ export class MailRoom {
     }
     await host.refusals.record(refusal);
     this.#port.onDeadLetter?.({ kind: mail.kind, id: mail.id, mail: { seq: mail.seq, at: mail.at } });
-    const { type } = parsedPayload(mail.payload) ?? {};
-    const command = typeof type === 'string' ? type : null;
+    const command = typeOf(mail.payload);
     host.observe({ fact: 'dead-letter', kind: mail.kind, id: mail.id, command, message: why.message, at });
     this.#reply(mail, answerOf(refusal));
   }

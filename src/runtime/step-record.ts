@@ -14,10 +14,14 @@ export interface Standing {
 }
 
 export interface StepFacts {
+  /** When the step is made, in milliseconds since the epoch (cluster time). */
   at: number;
   owner: Owner;
+  /** Which of its incarnation's writes it is. */
   n: number;
+  /** Where its mailbox is read up to. */
   mail: MailPosition;
+  /** A number in [0, 1), for jitter. */
   random: () => number;
 }
 
