@@ -44,6 +44,9 @@ export function leftNoWord(found: 'gone' | 'rebooted' | 'alive' | 'ended'): Fail
 
 const seeLog = 'see its log with: reeve logs';
 
+/** What to do about processes that a kill does not end. */
+export const stuckHint = 'see what they wait for, such as a mount that does not answer';
+
 /** `ended with status 3`, `was killed by SIGKILL`. */
 export function howItEnded({ code, signal }: Pick<StepEnd, 'code' | 'signal'>): string {
   if (signal) return `was killed by ${signal}`;

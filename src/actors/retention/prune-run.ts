@@ -116,7 +116,8 @@ function condemning(readers: Readers, nowMs: number): (entry: CatalogEntry) => C
 
 function undeletable(id: string, entry: CatalogEntry | undefined, readers: Readers, nowMs: number): Error {
   const why = entry && heldBy(entry, readers, nowMs);
-  return permanent('engine-failed', `backup ${id} cannot be deleted: ${why ?? 'there is no such backup'}`, '');
+  const message = `backup ${id} cannot be deleted: ${why ?? 'there is no such backup'}`;
+  return permanent('engine-failed', message, 'see what there is, and what holds it, with: reeve backups');
 }
 
 async function readDoomed({ path }: RunDirectory): Promise<Doomed | undefined> {

@@ -20,7 +20,12 @@ import { done, isBoundElsewhere } from './engine-work.ts';
 export async function commitSlot(input: RunEffectInput, parts: AgentParts, signal: AbortSignal): Promise<SlotOutput> {
   const { run } = input;
   const { manifest } = run.result;
-  if (manifest === null) throw permanent('proof-missing', 'there is nothing to commit', '');
+  if (manifest === null)
+    throw permanent(
+      'proof-missing',
+      'there is nothing to commit',
+      'see the log of its engine; the next run starts anew',
+    );
   const outcome = run.staged?.outcome === 'partial' ? ('partial' as const) : ('completed' as const);
   const { slot } = engineOf(run.document);
   if (slot === 'catalog') {
@@ -83,5 +88,5 @@ function entryOf(run: RunContext, slot: Extract<SlotContent, { slot: 'manifest' 
 
 function outOfReach({ agent, document }: RunContext) {
   const message = `its commit slot is in the repository ${repositoryName(document)} of agent ${agent}, which decides it when it is back`;
-  return permanent('repository-unreachable', message, '');
+  return permanent('repository-unreachable', message, `start agent ${agent} again`);
 }

@@ -5,7 +5,7 @@
  */
 import type { Progress, RunKind } from '../../domain/run.ts';
 import type { EngineStep } from '../../engines/engine.ts';
-import { endedByRunner, permanent } from '../../engines/failures.ts';
+import { endedByRunner, permanent, stuckHint } from '../../engines/failures.ts';
 import { type Attached, attachEngine } from '../../runner/attach.ts';
 import type { EngineLimits } from '../../runner/cgroup-leaves.ts';
 import {
@@ -174,5 +174,5 @@ export class FollowedEngines {
 
 function unkillable(pids: readonly number[]) {
   const message = `the engine has ended, and what it left running could not be killed: ${pids.join(', ')}`;
-  return permanent('unkillable', message, 'see what these processes wait for, such as a mount that does not answer');
+  return permanent('unkillable', message, stuckHint);
 }

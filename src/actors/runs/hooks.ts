@@ -12,7 +12,7 @@ import { FailureError, failureOf } from '../../core/failure.ts';
 import type { HookConfig } from '../../domain/exec-config.ts';
 import type { Observer } from '../../domain/facts.ts';
 import type { RunContext } from '../../domain/run.ts';
-import { howItEnded, permanent } from '../../engines/failures.ts';
+import { howItEnded, permanent, stuckHint } from '../../engines/failures.ts';
 import { callHelper } from '../../runner/helper-call.ts';
 import { Members } from '../../runner/members.ts';
 import { runToken } from '../../runner/run-token.ts';
@@ -161,7 +161,7 @@ async function endLeftovers({ id }: RunContext, token: string): Promise<void> {
   const stopped = await new StopLadder(new Members(undefined, token), [], { graceMs: 0 }).run();
   if (stopped.gone) return;
   const pids = stopped.pids.join(', ');
-  throw permanent('unkillable', `processes of an earlier hook of ${id} could not be ended: ${pids}`, '');
+  throw permanent('unkillable', `processes of an earlier hook of ${id} could not be ended: ${pids}`, stuckHint);
 }
 
 function deadlineOf(run: RunContext): string {

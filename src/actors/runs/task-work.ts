@@ -57,7 +57,8 @@ const snapshot: TaskWork = {
   transfer: async ({ input: { run }, scope }) => {
     const { snapshots } = engineOf(run.document);
     if (snapshots) return await snapshots.taken(scope);
-    throw permanent('engine-failed', `the engine ${run.document.engine.type} makes no snapshots`, '');
+    const message = `the engine ${run.document.engine.type} makes no snapshots`;
+    throw permanent('engine-failed', message, `make a backup with: reeve backup ${run.plan}`);
   },
   isResumable: () => true,
 };
