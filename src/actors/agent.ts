@@ -6,7 +6,6 @@
  *    what is left is closed, the lease last.
  * 3. What it has to write while NATS is away goes to the journal, so that its end never waits for a server.
  */
-import type { EventObject } from 'xstate';
 import { agentCommands, agentDeadlineMs, agentMachine, version as machineVersion } from '../../machines/agent.ts';
 import { version as scheduleVersion } from '../../machines/schedule.ts';
 import { isUnavailable } from '../core/answer-error.ts';
@@ -17,7 +16,7 @@ import { runKinds } from '../domain/run.ts';
 import { type CommandService, serveCommands } from '../nats/command-service.ts';
 import type { MachineDefinition } from '../runtime/definition.ts';
 import type { ActorRecord } from '../runtime/record.ts';
-import type { Runtime } from '../runtime/runtime.ts';
+import type { StoredRecord } from '../runtime/record-store.ts';
 import { timeText } from '../runtime/step-record.ts';
 import { Supervisor } from '../runtime/supervisor.ts';
 import { SystemClock } from '../runtime/system-clock.ts';
@@ -61,7 +60,7 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
   const versions = [...runKinds, 'agent'].map(kind => [kind, machineVersion] as const);
   const machines = { ...Object.fromEntries(versions), schedule: scheduleVersion };
   const journal = {
-    onOvertaken: (by: Parameters<Agent['overtaken']>[0]) => agent?.overtaken(by),
+    onOvertaken: (by: StoredRecord) => agent?.overtaken(by),
     onReplayed: (counts: { records: number; superseded: number }) =>
       observe({ fact: 'journal.replayed', ...counts, at: now() }),
     onTrouble: (error: Error) => {
@@ -152,9 +151,7 @@ export class Agent {
       this.#end = resolve;
     });
     this.#watchLink();
-    membership.onLost(by =>
-      runtime.tell('agent', config.name, { type: 'agent.fenced', by: by.incarnation } as EventObject),
-    );
+    membership.onLost(by => runtime.tell('agent', config.name, { type: 'agent.fenced', by: by.incarnation }));
   }
 
   /** Takes over or creates the agent's own record, and with it begins to work. */
@@ -175,7 +172,7 @@ export class Agent {
     const stored = await store.read('agent', config.name);
     if (stored) {
       await runtime.adopt(stored);
-      runtime.tell('agent', config.name, { type: 'agent.starting', ...self } as EventObject);
+      runtime.tell('agent', config.name, { type: 'agent.starting', ...self });
     } else {
       await runtime.start('agent', config.name, { input: { name: config.name, ...self } });
     }
@@ -203,7 +200,7 @@ export class Agent {
 
   /** Begins a drain that ends the agent, as a signal to the process asks for it. */
   shutdown(note: string): void {
-    this.parts.runtime.tell('agent', this.#options.config.name, { type: 'agent.shutdown', note } as EventObject);
+    this.parts.runtime.tell('agent', this.#options.config.name, { type: 'agent.shutdown', note });
   }
 
   /** Ends whatever it runs at once: for a process that exits right after. */
@@ -212,7 +209,7 @@ export class Agent {
   }
 
   /** A replay of the journal found another owner. */
-  overtaken(by: Parameters<NonNullable<ReturnType<Runtime['find']>>['fence']>[0]): void {
+  overtaken(by: StoredRecord): void {
     this.parts.runtime.find(by.record.kind, by.record.id)?.fence(by);
   }
 

@@ -2,7 +2,7 @@
 import { isUnavailable } from '../core/answer-error.ts';
 import type { Clock } from '../core/clock.ts';
 import { defectOf } from '../core/defect.ts';
-import type { Observer } from '../domain/facts.ts';
+import type { RuntimeObserver } from '../core/runtime-facts.ts';
 import { timeText } from '../runtime/step-record.ts';
 
 /**
@@ -12,7 +12,7 @@ import { timeText } from '../runtime/step-record.ts';
 export async function inBackground<T>(
   work: Promise<T>,
   where: string,
-  { clock, observe }: { clock: Clock; observe: Observer },
+  { clock, observe }: { clock: Clock; observe: RuntimeObserver },
 ): Promise<T | undefined> {
   try {
     return await work;

@@ -1,10 +1,10 @@
 /** Progress as one line: a bar with rate and time to go where the total is known, else counts. Pure. */
 import { formatSize } from '../core/sizes.ts';
-import type { SeenProgress } from '../view/wire.ts';
+import type { Progress } from '../domain/run.ts';
 import { fitTo, padTo, widthOf } from './width.ts';
 
 /** What is known of the share that is done: between 0 and 1, by bytes where they have a total, else by files. */
-export function shareOf(progress: SeenProgress): number | undefined {
+export function shareOf(progress: Progress): number | undefined {
   const { bytesDone, bytesTotal, filesDone, filesTotal } = progress;
   if (bytesDone !== null && bytesTotal) return Math.min(1, bytesDone / bytesTotal);
   if (filesDone !== null && filesTotal) return Math.min(1, filesDone / filesTotal);
@@ -12,7 +12,7 @@ export function shareOf(progress: SeenProgress): number | undefined {
 }
 
 /** The figures of a progress, such as `1.2 GiB of 2.7 GiB, 3 files, 120.0 MiB/s, 0:12 to go`; unknown ones are left out. */
-export function figuresOf(progress: SeenProgress): string {
+export function figuresOf(progress: Progress): string {
   return Object.values(parts(progress))
     .filter(part => part !== undefined)
     .join(', ');
@@ -25,7 +25,7 @@ const barColumnsMin = 8;
  * One line of at most `columns` columns: label, bar, percentage and figures. Where it is narrow the bar shrinks, then
  * figures are left out, the time to go last, for it is what people wait for; at last the line is cut.
  */
-export function barLine(label: string, progress: SeenProgress, columns: number): string {
+export function barLine(label: string, progress: Progress, columns: number): string {
   const share = shareOf(progress);
   if (share === undefined) return fitTo([label, figuresOf(progress)].filter(Boolean).join('  '), columns);
   const percent = padTo(`${Math.floor(share * 100)}%`, 4, 'end');
@@ -41,14 +41,14 @@ export function barLine(label: string, progress: SeenProgress, columns: number):
 }
 
 /** The figures from all of them to the time to go alone. */
-function figureChoices(progress: SeenProgress): string[] {
+function figureChoices(progress: Progress): string[] {
   const { bytes, files, rate, eta } = parts(progress);
   const done = parts({ ...progress, bytesTotal: null }).bytes;
   const choices = [[bytes, files, rate, eta], [bytes, rate, eta], [done, rate, eta], [rate, eta], [eta]];
   return choices.map(choice => choice.filter(part => part !== undefined).join(', '));
 }
 
-function parts({ bytesDone, bytesTotal, filesDone, filesTotal, rateBytesPerS, etaS }: SeenProgress) {
+function parts({ bytesDone, bytesTotal, filesDone, filesTotal, rateBytesPerS, etaS }: Progress) {
   const of = (total: string | false) => (total ? ` of ${total}` : '');
   return {
     bytes: bytesDone === null ? undefined : `${formatSize(bytesDone)}${of(!!bytesTotal && formatSize(bytesTotal))}`,

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../core/clock.ts';
 import { printable } from '../core/printable.ts';
-import type { SeenProgress } from '../view/wire.ts';
+import type { Progress } from '../domain/run.ts';
 import type { Output } from './environment.ts';
 import { LiveRegion } from './live-region.ts';
 import { barLine, figuresOf, shareOf } from './progress-bar.ts';
@@ -15,7 +15,7 @@ const drawEachMs = 100;
 
 export interface ProgressReport {
   /** Shows where the run is. `label` and `state` may come from outside: they are escaped here. */
-  show(label: string, state: string, progress: SeenProgress | undefined): void;
+  show(label: string, state: string, progress: Progress | undefined): void;
   /** Prints a line that stays. */
   say(line: string): void;
   /** Takes away what is drawn. May be called twice. */

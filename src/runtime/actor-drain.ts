@@ -16,7 +16,7 @@ export async function drainActor(actor: DurableActor, deadline: number, host: Ho
   const startedAt = clock.now();
   const { drainEvent } = actor.definition;
   if (drainEvent) {
-    tellIfTaken(actor, { type: drainEvent, deadline } as EventObject);
+    tellIfTaken(actor, { type: drainEvent, deadline });
     await untilAt(clock, deadline, signal => rested(actor, signal));
   }
   const isRested = !drainEvent || isAtRest(actor.snapshot);
@@ -70,7 +70,7 @@ async function untilAt<T>(clock: Clock, at: number, work: (signal: AbortSignal) 
   }
 }
 
-export function tellIfTaken(actor: DurableActor, fact: EventObject): void {
+export function tellIfTaken<Told extends EventObject>(actor: DurableActor, fact: Told): void {
   if (actor.takes(fact)) actor.tell(fact);
 }
 

@@ -135,13 +135,14 @@ export class DurableActor {
   }
 
   /** Sends it a fact of the runtime's, or of whoever binds it; never a command from outside. */
-  tell(fact: EventObject): void {
+  tell<Told extends EventObject>(fact: Told): void {
     this.#root.send(fact);
   }
 
   /** Would its state take this event now, its guards included? */
-  takes(event: EventObject): boolean {
-    return canTake(this.snapshot, { ...event, at: this.#host.clock.now() } as EventObject);
+  takes<Asked extends EventObject>(event: Asked): boolean {
+    const stamped = { ...event, at: this.#host.clock.now() };
+    return canTake(this.snapshot, stamped);
   }
 
   /** Calls `see` after each step, and when it stops, until the returned function is called. */

@@ -40,7 +40,7 @@ export async function judge(
   definition: MachineDefinition,
   record: ActorRecord,
   host: Pick<Host, 'refusals' | 'poison'>,
-  mayBeKnown = false,
+  mayBeKnown: boolean,
 ): Promise<Judgement> {
   const crashes = host.poison.get(poisonKey(mail)) ?? 0;
   if (crashes >= crashesMax) return { verdict: 'refused', crashes, ...poisonous(mail) };

@@ -156,7 +156,7 @@ export class Runtime {
   }
 
   /** Sends a fact to an actor that runs here; false where none does. */
-  tell(kind: string, id: string, fact: EventObject): boolean {
+  tell<Told extends EventObject>(kind: string, id: string, fact: Told): boolean {
     const actor = this.find(kind, id);
     actor?.tell(fact);
     return actor !== undefined;

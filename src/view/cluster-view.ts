@@ -7,18 +7,19 @@
  * 3. At most `endedMax` final actors are kept: the newest.
  */
 import { createStore } from '@xstate/store';
-import { agentOf, progressOf, recordOf, type SeenAgent, type SeenProgress, type SeenRecord } from './wire.ts';
+import type { Progress } from '../domain/run.ts';
+import { agentOf, progressOf, recordOf, type SeenAgent, type SeenRecord } from './wire.ts';
 
 export interface ClusterState {
   records: ReadonlyMap<string, SeenRecord>;
-  progress: ReadonlyMap<string, SeenProgress>;
+  progress: ReadonlyMap<string, Progress>;
   agents: ReadonlyMap<string, SeenAgent>;
 }
 
 /** An actor as lists show it. */
 export interface ActorRow {
   record: SeenRecord;
-  progress: SeenProgress | undefined;
+  progress: Progress | undefined;
 }
 
 export interface ClusterViewOptions {

@@ -1,4 +1,5 @@
 /** What the view reads of the wire: records as agents send them, and progress. Anything else is ignored. */
+import type { Progress } from '../domain/run.ts';
 
 /** The parts of a record that the view relies on; the rest is kept as it came. */
 export interface SeenRecord {
@@ -17,15 +18,6 @@ export interface SeenRecord {
   deadlines: Record<string, string>;
   owner: { agent: string } | null;
   canTake: string[];
-}
-
-export interface SeenProgress {
-  bytesDone: number | null;
-  bytesTotal: number | null;
-  filesDone: number | null;
-  filesTotal: number | null;
-  rateBytesPerS: number | null;
-  etaS: number | null;
 }
 
 export interface SeenAgent {
@@ -61,7 +53,7 @@ export function recordOf(value: unknown): SeenRecord | undefined {
 }
 
 /** Progress in a value from the wire; what is missing is unknown. */
-export function progressOf(value: unknown): SeenProgress | undefined {
+export function progressOf(value: unknown): Progress | undefined {
   if (!isObject(value)) return undefined;
   return {
     bytesDone: numberOrNull(value.bytesDone),

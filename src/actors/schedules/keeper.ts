@@ -194,7 +194,7 @@ export class Keeper<Schedule extends Selecting> {
     const { document, revision } = stored;
     if (actor) {
       if (actor.record.context.revision !== revision)
-        runtime.tell(kind, id, { type: 'schedule.changed', document, revision } as never);
+        runtime.tell(kind, id, { type: 'schedule.changed', document, revision });
       return;
     }
     const isOurs = wasHere || (!this.#elsewhere.has(id) && this.#isHeir(id));
