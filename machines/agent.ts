@@ -86,6 +86,8 @@ export const agentEffects = {
   takeWork: hole<void, AgentEffectInput>('takeWork'),
   /** Drains everything that the agent runs, right to left, and reports by the deadline. */
   drainChildren: hole<DrainReport, DrainInput>('drainChildren'),
+  /** Sees to it, until its signal is aborted, that what the drain left at rest takes a cancel and keeps its deadlines. */
+  watchResting: hole<void, AgentEffectInput>('watchResting'),
 };
 
 /** Length of a deadline of an agent, in milliseconds. A drain's report may come a second after its grace. */
@@ -229,8 +231,14 @@ export const agentMachine = setup({
         },
         empty: {
           id: 'drained',
-          description: 'It is drained: nothing runs here, and nothing will until it is undrained.',
+          description: 'It is drained: nothing goes on here until it is undrained; what rests can be cancelled.',
           meta: { waitsFor: 'agent.undrain or agent.shutdown' },
+          invoke: {
+            id: 'watchResting',
+            src: 'watchResting',
+            input: effectInput,
+            onError: { actions: { type: 'recordMessage', params: failed } },
+          },
           on: { 'agent.shutdown': { target: '#stopped' } },
         },
       },

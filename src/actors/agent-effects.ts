@@ -23,5 +23,7 @@ export function agentEffectsOf(runtime: Runtime, tree: WorkTree, serve: () => Pr
     }),
 
     drainChildren: effect<DrainReport, DrainInput>(({ input: { deadline } }) => tree.drain(deadline)),
+
+    watchResting: effect<void, AgentEffectInput>(({ signal }) => tree.rest(signal)),
   };
 }

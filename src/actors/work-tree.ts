@@ -9,6 +9,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { timeText } from '../runtime/step-record.ts';
 import { type ChildSpec, Supervisor } from '../runtime/supervisor.ts';
 import type { Custody } from './custody/custody.ts';
+import { watchResting } from './runs/resting-runs.ts';
 import type { Schedules } from './schedules/schedules.ts';
 
 export interface WorkTreeOptions {
@@ -28,6 +29,7 @@ export class WorkTree {
   readonly #options: WorkTreeOptions;
   #work: Supervisor | undefined;
   #opened: Promise<void> | undefined;
+  #resting: Promise<void> | undefined;
 
   constructor(options: WorkTreeOptions) {
     this.#options = options;
@@ -40,6 +42,7 @@ export class WorkTree {
   }
 
   async #build(): Promise<void> {
+    await this.#resting;
     const { runtime, definitions, custody, schedules: kept, sweeper, onEscalated } = this.#options;
     const { clock, observe, random } = runtime.host;
     const work = new Supervisor({ name: 'work', clock, observe, random, intensity: 3, periodMs: 60_000 });
@@ -73,6 +76,12 @@ export class WorkTree {
   /** Takes over what came to this agent while it opened, and did not answer yet. */
   catchUp(): void {
     void this.#options.custody.compare();
+  }
+
+  /** Sees to what a drain has left at rest; resolves once that is let go after `signal` is aborted. */
+  rest(signal: AbortSignal): Promise<void> {
+    this.#resting = watchResting(this.#options, signal);
+    return this.#resting;
   }
 
   /** Drains all work by `deadline` (ms since the epoch) and says what did not stop. */

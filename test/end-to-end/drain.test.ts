@@ -1,4 +1,6 @@
 /** The end of an agent by a signal, NATS being there. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { tellMeasured } from '../support/measured.ts';
@@ -180,6 +182,43 @@ test('agent.drain leaves the process alive, drained and refusing starts; agent.u
   await world.ask('agent.shutdown', { agent: 'here' });
   expect(await agent.ended).toMatchObject({ status: 0, stderr: '' });
   expect(world.processes()).toEqual([]);
+});
+
+test('what an agent that stays drained has left at rest takes a cancel, runs its hooks after, and keeps its deadlines', async () => {
+  world.fill(3, 500_000);
+  const hooked = join(world.directory, 'hooked');
+  const run = ['/bin/sh', '-c', `echo "$REEVE_PLAN $REEVE_OUTCOME" >> ${hooked}`];
+  const config = world.agentFile('here', { hooks: { thaw: { run } } });
+  const agent = await world.runAgent({ config, env: { REEVE_FAILPOINTS: 'frame.before-write=stop@1' } });
+  const more = { hooks: { finally: ['thaw'] }, retry: { attempts: 1 } };
+  await world.plan('docs', { ...more, onDrain: 'detach', deadlines: { cancelGrace: '0s' } });
+  await world.plan('mail', { ...more, deadlines: { cancelGrace: '0s', suspended: '1s' } });
+  const [docs, mail] = await Promise.all([world.start('docs'), world.start('mail')]);
+  await eventually('both engines are stopped', () => world.engines().filter(({ state }) => state === 'T').length === 2);
+  await world.ask('agent.drain', { agent: 'here' });
+  await world.reached('here', ({ state }) => state === 'draining.empty', 'agent');
+  expect(await world.record(docs)).toMatchObject({ state: 'detached' });
+  expect(world.engines()).toHaveLength(1);
+
+  expect(await world.ask('backup.cancel', { id: docs })).toMatchObject({ actor: { state: 'cancelling' } });
+  expect(await world.ending(docs)).toMatchObject({ state: 'cancelled', reason: 'user-cancelled' });
+  expect(await world.ending(mail)).toMatchObject({ state: 'timed-out', context: { deadline: 'suspended' } });
+  expect([world.workers(), world.runDirectories()]).toEqual([[], []]);
+  expect(readFileSync(hooked, 'utf8').trim().split('\n').sort()).toEqual(['docs cancelled', 'mail timed-out']);
+  expect((await world.record('here', 'agent')).state).toBe('draining.empty');
+
+  await world.ask('agent.undrain', { agent: 'here' });
+  await world.reached('here', ({ state }) => state === 'running', 'agent');
+  expect(await world.ask('plan.check', { name: 'docs' })).toMatchObject({ ok: true });
+  const { id } = await eventually('it takes work', () =>
+    world.ask('backup.start', { plan: 'docs' }).catch(() => false),
+  );
+  await world.stoppedEngine();
+  await world.ask('agent.drain', { agent: 'here' });
+  await world.reached(String(id), ({ state }) => state === 'detached');
+  expect(await agent.terminate()).toMatchObject({ status: 0, stderr: '' });
+  expect(world.engines()).toHaveLength(1);
+  expect(agent.log.filter(({ fact }) => fact === 'defect')).toEqual([]);
 });
 
 test('SIGTERM that comes while an agent starts ends it with 0 all the same', async () => {
