@@ -27,6 +27,7 @@ import { type Cluster, joinCluster } from './cluster.ts';
 import { commandTable } from './command-table.ts';
 import { composeParts } from './compose-parts.ts';
 import { closingMs, drainGraceMs } from './grace.ts';
+import { watchNats } from './nats-watch.ts';
 import { OverdueWatch } from './overdue/overdue-watch.ts';
 import { speaks } from './responsibility.ts';
 import { RetentionWatch } from './retention/retention-watch.ts';
@@ -100,9 +101,9 @@ export class Agent {
   readonly #overdue: OverdueWatch;
   readonly #retention: RetentionWatch;
   readonly #sweeper: RecordSweeper;
-  readonly #startedAt = Date.now();
+  /** When it was told to end. */
+  #endingSince: number | undefined;
   #service: CommandService | undefined;
-  #awaySince: number | undefined;
   #isClosing = false;
   #end: (exit: number) => void = () => undefined;
 
@@ -184,6 +185,7 @@ export class Agent {
       membership.announce({ mode, actors: [...runtime.actors].length - 1 });
       if (actor.record.context.incarnation !== owner.incarnation) return; // it speaks of the incarnation before
       if (mode === 'running' || mode === 'draining') running.resolve();
+      if (actor.record.event === 'agent.shutdown') this.#endingSince ??= Date.now();
       if (mode === 'stopped' || mode === 'fenced') void this.#close(isDrained(actor.record) ? 0 : 1);
     };
     actor.watch(look);
@@ -242,18 +244,10 @@ export class Agent {
 
   #watchLink(): void {
     const { link } = this.#cluster;
-    const { observe } = this.#options;
+    const { newestChange: ask, custody } = this.parts;
+    watchNats({ link, ask, observe: this.#options.observe, now: () => this.#clock.now() });
     link.onChange(up => {
-      const at = this.#now();
-      if (up) void this.parts.custody.compare(); // others may have taken this agent for gone
-      if (up && this.#awaySince !== undefined) observe({ fact: 'nats.back', awayMs: Date.now() - this.#awaySince, at });
-      if (!up && this.#awaySince === undefined && !link.isClosed)
-        observe({
-          fact: 'nats.away',
-          message: 'the link to NATS is down; runs go on, and what they write is journalled',
-          at,
-        });
-      this.#awaySince = up ? undefined : (this.#awaySince ?? Date.now());
+      if (up) void custody.compare(); // others may have taken this agent for gone
     });
   }
 
@@ -261,6 +255,7 @@ export class Agent {
   async #close(exit: number): Promise<void> {
     if (this.#isClosing) return;
     this.#isClosing = true;
+    this.#endingSince ??= Date.now();
     const { link, membership, store } = this.#cluster;
     const bound = AbortSignal.timeout(closingMs - 500);
     this.parts.runtime.close();
@@ -275,7 +270,7 @@ export class Agent {
     await membership.leave(bound);
     await link.close();
     this.#clock.close();
-    const tookMs = Date.now() - this.#startedAt;
+    const tookMs = Date.now() - this.#endingSince;
     this.#options.observe({ fact: 'agent.stopped', exit, tookMs, at: timeText(Date.now()) });
     this.#end(exit);
   }

@@ -179,8 +179,11 @@ test('agent.drain leaves the process alive, drained and refusing starts; agent.u
   // What it stored before the drain is found again, so the engine gets past the place where it stood still.
   expect(await world.ending(id)).toMatchObject({ state: 'completed' });
 
+  const toldAt = performance.now();
   await world.ask('agent.shutdown', { agent: 'here' });
   expect(await agent.ended).toMatchObject({ status: 0, stderr: '' });
+  const { tookMs } = await agent.told('agent.stopped');
+  expect(tookMs).toBeLessThanOrEqual(Math.ceil(performance.now() - toldAt));
   expect(world.processes()).toEqual([]);
 });
 
