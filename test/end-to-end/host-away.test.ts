@@ -1,4 +1,5 @@
 /** Runs whose host is away: for a while, for good, or only frozen; on real agents that are killed and stopped. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { agentOfPlan } from '../../src/domain/placement.ts';
@@ -19,8 +20,14 @@ afterEach(() => world?.close());
 /** Each engine process of an agent that is started with it stops itself at its first new chunk. */
 const stopping = { REEVE_FAILPOINTS: 'frame.before-write=stop@1' };
 
-const start = (name: string, env: Record<string, string> = {}): Promise<TestAgent> =>
-  world.runAgent({ name, env, data: world.dataOf(name), config: world.agentFile(name, { lease: '3s' }) });
+const start = (name: string, env: Record<string, string> = {}): Promise<TestAgent> => {
+  const run = ['/bin/sh', '-c', `echo "$REEVE_RUN_ID $REEVE_OUTCOME" >> ${hookedOn(name)}`];
+  const config = world.agentFile(name, { lease: '3s', hooks: { thaw: { run } } });
+  return world.runAgent({ name, env, data: world.dataOf(name), config });
+};
+
+/** Where an agent's hook after writes of which run it was called. */
+const hookedOn = (name: string) => join(world.directory, `hooked-${name}`);
 
 /** A plan's name that hashing gives to the first of these agents. */
 function nameFor(...agents: string[]): string {
@@ -45,7 +52,10 @@ test('a run of a killed and of a frozen agent is lost after hostAway, its schedu
   const a = await start('a', stopping);
   const [b, c] = await Promise.all([start('b'), start('c', stopping)]);
   const docs = nameFor('a', 'b', 'c');
-  const bounded = (hostAway: string) => ({ onDrain: 'detach', deadlines: { hostAway, cancelGrace: '0s' } });
+  const bounded = (hostAway: string) => ({
+    ...{ onDrain: 'detach', hooks: { finally: ['thaw'] } },
+    deadlines: { hostAway, cancelGrace: '0s' },
+  });
   await world.plan(docs, { placement: { any: true }, ...bounded('8s') });
   await world.plan('mail', { placement: { agent: 'c' }, ...bounded('4s') });
   for (const plan of ['patient', 'idle']) await world.plan(plan, { placement: { agent: 'a' }, onDrain: 'detach' });
@@ -111,6 +121,7 @@ test('a run of a killed and of a frozen agent is lost after hostAway, its schedu
   expect(await c.told('run.given-up', of(mail))).toMatchObject({ by: 'b', state: 'lost' });
   await c.told('sweep.removed', ({ where }) => String(where).endsWith(mail));
   expect([await slotOf(mail), world.runDirectories(world.dataOf('c'))]).toEqual(['void', []]);
+  expect(readFileSync(hookedOn('c'), 'utf8')).toContain(`${mail} lost\n`);
 
   // What its agent never took has begun nothing, and need not wait for it.
   const [untaken] = (await world.read('schedule.trigger', { name: 'yearly', requestId: 'this year' })).ids as string[];
@@ -126,6 +137,7 @@ test('a run of a killed and of a frozen agent is lost after hostAway, its schedu
   expect(await back.told('run.given-up', of(lost))).toMatchObject({ by: 'b', pids: expect.arrayContaining([ofLost]) });
   await back.told('sweep.removed', ({ where }) => String(where).endsWith(lost));
   expect([isThere(ofLost), isThere(ofPatient)]).toEqual([false, true]);
+  expect(readFileSync(hookedOn('a'), 'utf8').match(new RegExp(`${lost} lost`, 'g'))).toHaveLength(1);
   expect([await slotOf(lost), world.runDirectories(world.dataOf('a'))]).toEqual(['void', [patient]]);
   expect(await back.told('engine.reattached', of(patient))).toMatchObject({ found: 'alive' });
   process.kill(ofPatient, 'SIGCONT');

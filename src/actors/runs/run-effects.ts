@@ -55,6 +55,7 @@ export function runEffectsOf(parts: AgentParts): typeof runEffects {
       pings.started(run);
       await permitted(() => checkAllowedPlaces(run, parts.config));
       if (run.task === 'backup' || run.task === 'prune') await requireRepository(run, parts, signal);
+      await engineRuns.directory(run.id); // by which this agent knows later that something of it began here
       await hooks.before(run, signal);
       await workOf(run).prepare(await askedOf(input, signal));
     }),

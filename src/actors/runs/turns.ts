@@ -25,6 +25,13 @@ export class Turns {
     this.#held.set(asked.id, asked);
   }
 
+  /** Holds a turn without waiting, whatever the limits are; false where a run of the same plan has its own. */
+  holdAlone(asked: TurnAsked): boolean {
+    if ([...this.#held.values()].some(each => overlaps(each, asked))) return false;
+    this.hold(asked);
+    return true;
+  }
+
   /** Resolves when it is this run's turn, at once where it holds it; rejects with the signal's reason. */
   async take(asked: TurnAsked, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();

@@ -1,12 +1,16 @@
 /** What runs left in the agent's own data: their directories, with what those name elsewhere, and scratches of drills. */
-import { stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { contextOf } from '../../../machines/run-context.ts';
 import { AnswerError } from '../../core/answer-error.ts';
-import { FailureError } from '../../core/failure.ts';
+import { FailureError, failureOf } from '../../core/failure.ts';
 import { type RunContext, runOf } from '../../domain/run.ts';
+import { turnOf } from '../../domain/turn.ts';
 import { engineOf } from '../../engines/engines.ts';
 import { pidsOfRun } from '../../runner/local-runs.ts';
 import { RunDirectory, runsWithDirectory } from '../../runner/run-directory.ts';
+import type { ActorRecord } from '../../runtime/record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { cleanedUp } from '../runs/clean-up.ts';
 import { settledRun } from '../runs/commit-slot.ts';
@@ -29,7 +33,7 @@ export async function sweepRuns(parts: AgentParts, sweep: Sweep): Promise<void> 
   for (const id of await runsWithDirectory(config.data)) {
     sweep.signal.throwIfAborted();
     const { is, ...fate } = await fateOf(id, parts);
-    if (fate.record) await sweepOver(id, fate.record.state, runOf(fate.record), parts, sweep);
+    if (fate.record) await sweepOver(fate.record, parts, sweep);
     else if (is === 'unknown') await sweepUnknown(id, parts, sweep);
   }
   for (const id of await runsWithScratch(config)) {
@@ -41,13 +45,34 @@ export async function sweepRuns(parts: AgentParts, sweep: Sweep): Promise<void> 
   }
 }
 
-async function sweepOver(id: string, state: string, run: RunContext, parts: AgentParts, sweep: Sweep): Promise<void> {
+async function sweepOver(record: ActorRecord, parts: AgentParts, sweep: Sweep): Promise<void> {
+  const { id, state } = record;
   const { path } = new RunDirectory(parts.config.data, id);
   if (!(await stat(path).catch(() => undefined))) return; // its run was just ending
   const stopped = await parts.engineRuns.stopLeft(id);
   if (stopped?.gone === false)
     return sweep.left('run directory', path, `its processes could not be ended: ${stopped.pids.join(', ')}`);
+  const run = runOf(record);
+  if (record.owner?.agent !== parts.config.name) await runHooksAfter(run, path, parts, sweep);
   if (await swept(run, path, parts, sweep)) sweep.removed('run directory', path, `its run is ${state}`);
+}
+
+/**
+ * Another agent ended the run, which could not run its hooks after: what those before made still is on this host. Where a
+ * newer run of its plan is under way, that one's hooks end it.
+ */
+async function runHooksAfter(run: RunContext, path: string, parts: AgentParts, sweep: Sweep): Promise<void> {
+  const { hooks, turns } = parts;
+  const ran = join(path, 'hooks-after');
+  if (existsSync(ran) || !turns.holdAlone(turnOf(run))) return;
+  try {
+    const failed = await hooks.finally(run, sweep.signal).catch((error: unknown) => [failureOf(error).message]);
+    sweep.signal.throwIfAborted();
+    await writeFile(ran, '');
+    for (const why of failed) sweep.left('hook of a run', path, why);
+  } finally {
+    turns.give(run.id);
+  }
 }
 
 /**
