@@ -1,8 +1,12 @@
-/** One reading of what a stream holds now, under a filter: a push consumer that ends when it has caught up. */
+/**
+ * One reading of what a stream holds now, under a filter: a push consumer that ends with the message that was the newest
+ * when the reading began. The server's own count of what is still to come is not trusted: from a sequence on, nats-server
+ * 2.9 counts too many (such a reading never ended) or too few (it ended before its newest messages).
+ */
 import type { ConsumerConfig } from '@nats-io/jetstream';
 import { createInbox } from 'nats';
 import type { Link } from './connection.ts';
-import { createConsumer, JetStreamRefusal, type Kept } from './jetstream.ts';
+import { createConsumer, JetStreamRefusal, type Kept, readMessage } from './jetstream.ts';
 import { orderedConsumer } from './ordered-consumer.ts';
 import { placeOf } from './ordered-feed.ts';
 
@@ -26,18 +30,26 @@ export async function readStream(
   reading: Reading,
   see: (message: Kept) => boolean | undefined,
 ): Promise<void> {
+  const newest = await readMessage(link, stream, { last_by_subj: reading.filter });
+  if (!newest || isBefore(newest, reading.from)) return;
   const inbox = createInbox();
   let seen = 0;
   let stall: NodeJS.Timeout | undefined;
   const done = Promise.withResolvers<void>();
   const stalled = () =>
     done.reject(new JetStreamRefusal({ code: 503, description: 'a reading stood still' }, reading.filter));
+  /** The server has nothing more to send: the newest message was removed meanwhile, or is not coming. */
+  const idle = () =>
+    void readMessage(link, stream, { seq: newest.seq }).then(kept => (kept ? stalled() : done.resolve()), done.reject);
   const subscription = link.connection.subscribe(inbox, {
     callback: (error, message) => {
       if (error) return done.reject(error);
       stall?.refresh();
       if (message.headers?.code === 100) {
+        const held = message.headers.get('Nats-Consumer-Stalled'); // it waits for word of ours
         if (message.reply) message.respond();
+        else if (held) link.connection.publish(held);
+        else idle();
         return;
       }
       const place = placeOf(message.reply ?? '');
@@ -46,7 +58,7 @@ export async function readStream(
       const { subject, data, headers } = message;
       try {
         const more = see({ subject, seq: place.seq, atMs: place.atMs, data, header: name => headers?.get(name) ?? '' });
-        if (place.pending === 0 || more === false) done.resolve();
+        if (place.seq >= newest.seq || more === false) done.resolve();
       } catch (defect) {
         done.reject(defect);
       }
@@ -55,17 +67,21 @@ export async function readStream(
   // Handled below; a rejection before that must not count as unhandled.
   done.promise.catch(() => {});
   try {
-    const info = await createConsumer(link, stream, {
+    await createConsumer(link, stream, {
       ...startOf(reading.from),
       ...orderedConsumer(inbox, reading.filter, inactiveMs),
     });
-    if (info.num_pending === 0 && info.delivered.consumer_seq === 0) return;
     stall = setTimeout(stalled, stallMs);
     await done.promise;
   } finally {
     clearTimeout(stall);
     if (!link.isClosed) subscription.unsubscribe();
   }
+}
+
+function isBefore({ seq, atMs }: Kept, from: Reading['from']): boolean {
+  if (typeof from === 'string') return false;
+  return 'seq' in from ? seq < from.seq : atMs < Math.floor(from.atMs);
 }
 
 function startOf(from: Reading['from']): Partial<ConsumerConfig> {
