@@ -54,6 +54,20 @@ test('a run that meets it says so, tries again, and completes once there is room
   expect(await world.catalogued()).toEqual([id]);
 });
 
+test('a run whose agent cannot write its own data says so, and completes once it can', async context => {
+  if (refused) return context.skip();
+  await world.runAgent();
+  await world.plan('docs', { retry: { attempts: 50, backoff: '200ms..500ms' } });
+  execFileSync('mount', ['-o', 'remount,ro', world.data]);
+  const id = await world.start('docs');
+  const met = await world.reached(id, ({ state }) => state === 'retrying');
+  expect(met).toMatchObject({ reason: 'agent-disk-full', context: { failure: { kind: 'transient' } } });
+  expect(met.context.message).toContain("the agent's own data cannot be written: ");
+  expect(met.context.hint).toContain('mounted read-only');
+  execFileSync('mount', ['-o', 'remount,rw', world.data]);
+  expect(await world.ending(id)).toMatchObject({ state: 'completed', reason: null });
+});
+
 test('a run that is out of attempts fails with it, and is listed nowhere', async context => {
   if (refused) return context.skip();
   await world.runAgent();

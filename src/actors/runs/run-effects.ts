@@ -20,7 +20,7 @@ import type { RunContext } from '../../domain/run.ts';
 import { turnOf } from '../../domain/turn.ts';
 import { engineOf } from '../../engines/engines.ts';
 import { permanent } from '../../engines/failures.ts';
-import { runEffect as effect, patientEffect } from '../agent-disk.ts';
+import { effectsOn } from '../agent-disk.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { requireRepository } from '../plans/known-repositories.ts';
 import { checkAllowedPlaces } from '../plans/places.ts';
@@ -37,6 +37,7 @@ const stallCheckMs = 1_000;
 
 export function runEffectsOf(parts: AgentParts): typeof runEffects {
   const { engineRuns, turns, hooks, pings } = parts;
+  const { runEffect: effect, patientEffect } = effectsOn(parts.config.data);
   const askedOf = async (input: RunEffectInput, signal: AbortSignal) => ({
     input,
     scope: await scopeOf(input, parts, signal),
