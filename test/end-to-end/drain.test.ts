@@ -192,8 +192,11 @@ test('what an agent that stays drained has left at rest takes a cancel, runs its
   const hooked = join(world.directory, 'hooked');
   const run = ['/bin/sh', '-c', `echo "$REEVE_PLAN $REEVE_OUTCOME" >> ${hooked}`];
   const config = world.agentFile('here', { hooks: { thaw: { run } } });
-  const agent = await world.runAgent({ config, env: { REEVE_FAILPOINTS: 'frame.before-write=stop@1' } });
-  const more = { hooks: { finally: ['thaw'] }, retry: { attempts: 1 } };
+  const [agent] = await Promise.all([
+    world.runAgent({ config, env: { REEVE_FAILPOINTS: 'frame.before-write=stop@1' } }),
+    world.runAgent({ name: 'other', data: world.dataOf('other'), config: world.agentFile('other', {}) }),
+  ]);
+  const more = { hooks: { finally: ['thaw'] }, retry: { attempts: 1 }, placement: { agent: 'here' } };
   await world.plan('docs', { ...more, onDrain: 'detach', deadlines: { cancelGrace: '0s' } });
   await world.plan('mail', { ...more, deadlines: { cancelGrace: '0s', suspended: '1s' } });
   const [docs, mail] = await Promise.all([world.start('docs'), world.start('mail')]);
@@ -206,21 +209,18 @@ test('what an agent that stays drained has left at rest takes a cancel, runs its
   expect(await world.ask('backup.cancel', { id: docs })).toMatchObject({ actor: { state: 'cancelling' } });
   expect(await world.ending(docs)).toMatchObject({ state: 'cancelled', reason: 'user-cancelled' });
   expect(await world.ending(mail)).toMatchObject({ state: 'timed-out', context: { deadline: 'suspended' } });
-  expect([world.workers(), world.runDirectories()]).toEqual([[], []]);
+  expect([world.engines(), world.runDirectories()]).toEqual([[], []]);
   expect(readFileSync(hooked, 'utf8').trim().split('\n').sort()).toEqual(['docs cancelled', 'mail timed-out']);
   expect((await world.record('here', 'agent')).state).toBe('draining.empty');
 
-  await world.ask('agent.undrain', { agent: 'here' });
-  await world.reached('here', ({ state }) => state === 'running', 'agent');
-  expect(await world.ask('plan.check', { name: 'docs' })).toMatchObject({ ok: true });
-  const { id } = await eventually('it takes work', () =>
-    world.ask('backup.start', { plan: 'docs' }).catch(() => false),
-  );
-  await world.stoppedEngine();
-  await world.ask('agent.drain', { agent: 'here' });
-  await world.reached(String(id), ({ state }) => state === 'detached');
+  // A run that another agent makes for it meanwhile rests as well.
+  await world.ask('schedule.put', { name: 'yearly', plan: 'docs', task: 'backup', cron: '0 0 1 1 *' });
+  await world.reached('yearly--docs', ({ state }) => state === 'waiting', 'schedule');
+  const [made = ''] = (await world.ask('schedule.trigger', { name: 'yearly' })).ids as string[];
+  await world.reached(made, ({ state, owner }) => state === 'suspended' && owner?.agent === 'here');
+  await world.ask('backup.cancel', { id: made });
+  expect(await world.ending(made)).toMatchObject({ state: 'cancelled', context: { admitted: false } });
   expect(await agent.terminate()).toMatchObject({ status: 0, stderr: '' });
-  expect(world.engines()).toHaveLength(1);
   expect(agent.log.filter(({ fact }) => fact === 'defect')).toEqual([]);
 });
 
