@@ -18,8 +18,9 @@ import { isName, nameLengthMax } from '../core/ids.ts';
 import { printable } from '../core/printable.ts';
 import { agentConfigOf } from '../domain/agent-config.ts';
 import { connectClient } from '../nats/client.ts';
-import { type EmbeddedServer, startEmbedded } from '../nats-server/embedded.ts';
+import type { EmbeddedServer } from '../nats-server/embedded.ts';
 import { findNatsServer } from '../nats-server/find.ts';
+import { keepEmbedded } from '../nats-server/kept-server.ts';
 import { withStartLock } from '../nats-server/start-lock.ts';
 import { serveAgent } from '../telemetry/agent-http.ts';
 import { createLog } from '../telemetry/log.ts';
@@ -132,7 +133,7 @@ async function ownServer(
   signal: AbortSignal,
 ): Promise<EmbeddedServer> {
   const found = await findNatsServer({ log: line => say(line), signal });
-  const server = await startEmbedded({ dataDir: options.data, binary: found.path, log: say });
+  const server = await keepEmbedded({ dataDir: options.data, binary: found.path, log: say });
   say(`nats-server ${found.version} ${server.reused ? 'still runs' : 'runs'} at ${server.url} (pid ${server.pid})`);
   return server;
 }

@@ -29,6 +29,7 @@ export interface EmbeddedServer {
   readonly pid: number;
   /** It ran already. */
   readonly reused: boolean;
+  isAlive(): boolean;
   /**
    * Ends it (SIGTERM unless another signal is given) and resolves once it is gone; kills it after 10 s. May be called
    * twice. Rejects with the failure `nats-server-unkillable` where even that does not end it.
@@ -76,7 +77,7 @@ function urlOfPort(port: number): string {
 function handle(files: ServerFiles, { identity, port }: ServerFile, reused: boolean): EmbeddedServer {
   const stop = (signal: NodeJS.Signals = 'SIGTERM'): Promise<void> =>
     withStartLock(files.directory, { withinMs: stopMs + killMs }, () => endServer(identity, signal));
-  return { url: urlOfPort(port), pid: identity.pid, reused, stop };
+  return { url: urlOfPort(port), pid: identity.pid, reused, isAlive: () => isAlive(identity), stop };
 }
 
 async function isPortFree(port: number): Promise<boolean> {

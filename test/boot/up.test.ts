@@ -55,7 +55,14 @@ test('it backs up, says what comes next, stays, and Ctrl-C ends everything with 
   expect(performance.now() - up.startedAt).toBeLessThan(promisedMs);
   expect(up.stdout).toMatch(/reeve restore --plan source --to DIR/);
   expect(up.stderr).toContain('is on the same disk as');
-  expect(await newestBackup(up)).toMatchObject({ state: 'completed', context: { result: { bytes: 2_000_000 } } });
+  const completed = { state: 'completed', context: { result: { bytes: 2_000_000 } } };
+  expect(await newestBackup(up)).toMatchObject(completed);
+  // Its server is kept running, and found where it was.
+  const [{ pid = 0 } = {}, ...others] = home.servers();
+  expect(others).toEqual([]);
+  process.kill(pid, 'SIGKILL');
+  await up.said(`nats-server (pid ${pid}) has ended; it is started again`);
+  expect(await eventually('it answers', () => newestBackup(up).catch(() => undefined))).toMatchObject(completed);
   expect(home.servers()).toHaveLength(1);
 
   expect(await up.interrupt()).toMatchObject({ status: 0, signal: null });
