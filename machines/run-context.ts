@@ -1,4 +1,5 @@
 /** How the context of a run changes: pure functions from a context and a fact to what is different afterwards. */
+import { formatDuration } from '../src/core/durations.ts';
 import type { Failure } from '../src/core/failure.ts';
 import type { Plan } from '../src/domain/plan.ts';
 import type { RunPolicy } from '../src/domain/policy.ts';
@@ -123,9 +124,10 @@ export function decided(ending: Ending, reason: Reason, message: string, hint = 
   return { ending, reason, message: shortened(message), hint };
 }
 
-export function timedOut(name: string): Change {
-  const message = `the deadline ${name} passed`;
-  const hint = 'see what it waited for in its history; the plan sets its deadlines';
+export function timedOut({ policy }: RunContext, name: string): Change {
+  const lengthMs = policy.deadlinesMs[name as keyof RunPolicy['deadlinesMs']];
+  const message = `the deadline ${name}${lengthMs === undefined ? '' : ` of ${formatDuration(lengthMs)}`} passed`;
+  const hint = `see what it waited for with: reeve history; the plan sets its length, as deadlines.${name}`;
   return { deadline: name, ...decided('timed-out', deadlineReason(name), message, hint) };
 }
 

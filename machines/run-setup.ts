@@ -80,7 +80,7 @@ export const runs = setup({
     decideCancelled: assign((_, { reason }: { reason: 'user-cancelled' | 'drain-cancelled' }) =>
       change.decided('cancelled', reason, reason === 'user-cancelled' ? 'it was cancelled' : 'its agent drained'),
     ),
-    decideTimedOut: assign((_, { name }: { name: string }) => change.timedOut(name)),
+    decideTimedOut: assign(({ context }, { name }: { name: string }) => change.timedOut(context, name)),
     decideOutOfTime: assign((_, { failure }: WithFailure) => change.outOfTime(failure)),
     decideUnkillable: assign((_, { pids, why }: { pids: number[]; why: string }) => change.unkillable(pids, why)),
     decideGone: assign((_, output: ReattachOutput) => change.goneWithout(output)),

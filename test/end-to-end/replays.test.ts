@@ -48,7 +48,13 @@ test('Longhorn: an engine out of time is ended with all of it, told once by the 
   const record = await world.ending(await startedRun());
   expect(record).toMatchObject({
     state: 'timed-out',
-    context: { reason: 'deadline-run', deadline: 'run', message: 'the deadline run passed', kept: [], slot: 'void' },
+    context: {
+      reason: 'deadline-run',
+      deadline: 'run',
+      message: 'the deadline run of 2s passed',
+      kept: [],
+      slot: 'void',
+    },
   });
   const told = agent.log.filter(
     ({ fact, id, state }) => fact === 'actor.transition' && id === record.id && state === 'timed-out',
