@@ -7,6 +7,7 @@ import { type Agent, startAgent } from '../actors/agent.ts';
 import type { AgentOptions, Environment } from '../cli/environment.ts';
 import { exitStatus } from '../cli/exit-status.ts';
 import { AnswerError } from '../core/answer-error.ts';
+import { shownServers } from '../nats/connection-settings.ts';
 import { serveAgent } from '../telemetry/agent-http.ts';
 import { createLog } from '../telemetry/log.ts';
 
@@ -28,7 +29,7 @@ export async function agentProcess({ config }: AgentOptions, environment: Enviro
   const waiting = (cause: Error) =>
     observe({
       fact: 'nats.away',
-      message: `waiting for NATS at ${config.nats.servers.join(', ')}: ${cause.message}`,
+      message: `waiting for NATS at ${shownServers(config.nats.servers)}: ${cause.message}`,
       at: new Date().toISOString(),
     });
   try {

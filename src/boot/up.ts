@@ -18,6 +18,7 @@ import { isName, nameLengthMax } from '../core/ids.ts';
 import { printable } from '../core/printable.ts';
 import { agentConfigOf } from '../domain/agent-config.ts';
 import { connectClient } from '../nats/client.ts';
+import { serversIn, shownServers } from '../nats/connection-settings.ts';
 import type { EmbeddedServer } from '../nats-server/embedded.ts';
 import { findNatsServer } from '../nats-server/find.ts';
 import { keepEmbedded } from '../nats-server/kept-server.ts';
@@ -74,12 +75,13 @@ async function bringUp(source: Source, options: UpOptions, environment: Environm
   try {
     server = options.nats === undefined ? await ownServer(options, say, stopping.signal) : undefined;
     const url = server?.url ?? (options.nats as string);
+    const servers = serversIn(url);
     const config = agentConfigOf({
       name: agentName(),
       http: { listen: options.http },
       data: options.data, // all that lies in it is never backed up
       nats: {
-        servers: url.split(',').map(each => each.trim()),
+        servers,
         prefix: options.prefix,
         ...(options.creds !== undefined && { creds: options.creds }),
         ...(options.ca !== undefined && { tls: { ca: options.ca } }),
@@ -89,7 +91,7 @@ async function bringUp(source: Source, options: UpOptions, environment: Environm
     });
     let waited = false;
     const waiting = (cause: Error) => {
-      if (!waited) say(`waiting for NATS at ${printable(url)}: ${printable(cause.message)}`);
+      if (!waited) say(`waiting for NATS at ${printable(shownServers(servers))}: ${printable(cause.message)}`);
       waited = true;
     };
     agent = await startAgent({ config, version: environment.version, observe, waiting }, stopping.signal);

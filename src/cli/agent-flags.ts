@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { AnswerError } from '../core/answer-error.ts';
 import { type AgentDocument, agentConfigOf, agentSchema } from '../domain/agent-config.ts';
 import { wrongOf } from '../domain/invalid.ts';
+import { serversIn } from '../nats/connection-settings.ts';
 import { isObject } from '../view/wire.ts';
 import { parseDocuments } from './documents.ts';
 import type { AgentOptions } from './environment.ts';
@@ -57,7 +58,7 @@ async function readAgentFile(file: string): Promise<Record<string, unknown>> {
 function overlay(written: Record<string, unknown>, session: Session, flags: AgentFlags): Record<string, unknown> {
   const { directory } = session.environment;
   const nats = isObject(written.nats) ? { ...written.nats } : {};
-  if (session.nats !== undefined) nats.servers = session.nats.split(',').map(url => url.trim());
+  if (session.nats !== undefined) nats.servers = serversIn(session.nats);
   if (session.creds !== undefined) nats.creds = resolve(directory, session.creds);
   if (session.ca !== undefined) nats.tls = { ca: resolve(directory, session.ca) };
   if (session.prefix !== 'reeve') nats.prefix = session.prefix;

@@ -36,15 +36,15 @@ export class Session {
   }
 
   get prefix(): string {
-    return this.options.prefix ?? this.environment.variables.REEVE_PREFIX ?? 'reeve';
+    return this.options.prefix ?? (this.environment.variables.REEVE_PREFIX || 'reeve');
   }
 
   get creds(): string | undefined {
-    return this.options.creds ?? this.environment.variables.REEVE_NATS_CREDS;
+    return this.options.creds ?? (this.environment.variables.REEVE_NATS_CREDS || undefined);
   }
 
   get ca(): string | undefined {
-    return this.options.tlsca ?? this.environment.variables.REEVE_NATS_CA;
+    return this.options.tlsca ?? (this.environment.variables.REEVE_NATS_CA || undefined);
   }
 
   /** The server that was named; undefined where none was. */

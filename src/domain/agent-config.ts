@@ -146,7 +146,7 @@ export function agentConfigOf(document: AgentDocument): AgentConfig {
 
 /** True where a URL of NATS names this machine by loopback, so that no other machine can reach it there. */
 export function isLoopback(url: string): boolean {
-  const host = /^(?:[a-z]+:\/\/)?(?:[^@/]*@)?(\[[^\]]*\]|[^:/]*)/i.exec(url)?.[1] ?? '';
+  const host = /^(?:[a-z]+:\/\/)?(?:[^/]*@)?(\[[^\]]*\]|[^:/]*)/i.exec(url)?.[1] ?? '';
   return host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 

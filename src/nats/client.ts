@@ -2,9 +2,10 @@
  * The client's side of the wire: requests to the command service and the two live feeds. The command line and tests use
  * it; it knows subjects and answers, not what they mean.
  */
-import { readFile } from 'node:fs/promises';
-import { type ConnectionOptions, connect, credsAuthenticator, errors, type NatsConnection } from 'nats';
+import { type ConnectionOptions, connect, errors, type NatsConnection } from 'nats';
 import { type AnswerCode, AnswerError, answerCodes } from '../core/answer-error.ts';
+import { connectionSettings, serversIn, shownServers } from './connection-settings.ts';
+import { Names } from './names.ts';
 
 export interface ClientOptions {
   /** One URL, or several separated by commas. */
@@ -50,26 +51,28 @@ const connectTimeoutMs = 2_000;
 /** The commands that change nothing, however often they are asked. */
 const onlyReads = /\.(list|get|history|explain)$/;
 
-/** Connects. Rejects with an AnswerError: `unavailable` when NATS is away, `invalid` when a named file cannot be read. */
+/** Connects. Rejects with an AnswerError: `unavailable` when NATS is away, `invalid` for what can never be one. */
 export async function connectClient(options: ClientOptions): Promise<Client> {
-  const servers = options.url.split(',').map(url => url.trim());
-  const connection = await open({
-    servers,
-    name: 'reeve client',
-    timeout: connectTimeoutMs,
-    reconnectTimeWait: 500,
-    maxReconnectAttempts: -1,
-    ...(options.creds && { authenticator: credsAuthenticator(await contentsOf(options.creds)) }),
-    ...(options.ca && { tls: { ca: new TextDecoder().decode(await contentsOf(options.ca)) } }),
-  });
-  return clientOf(connection, options);
+  const { prefix } = new Names(options.prefix);
+  const servers = serversIn(options.url);
+  const { creds, ca: tlsca } = options;
+  const settings = await connectionSettings({ servers, name: 'reeve client', creds, tlsca });
+  const connection = await open(
+    {
+      ...settings,
+      timeout: connectTimeoutMs,
+      reconnectTimeWait: 500,
+      maxReconnectAttempts: -1,
+    },
+    shownServers(servers),
+  );
+  return clientOf(connection, prefix, shownServers(servers), options.timeoutMs);
 }
 
-function clientOf(connection: NatsConnection, options: ClientOptions): Client {
-  const prefix = options.prefix ?? 'reeve';
+function clientOf(connection: NatsConnection, prefix: string, shownUrl: string, usualMs = 10_000): Client {
   return {
-    shownUrl: withoutSecrets(options.url),
-    async request(command, input = {}, { timeoutMs = options.timeoutMs ?? 10_000 } = {}) {
+    shownUrl,
+    async request(command, input = {}, { timeoutMs = usualMs } = {}) {
       const ask = (timeout: number) =>
         connection.request(`${prefix}.cmd.${command}`, JSON.stringify(input), { timeout });
       const again = onlyReads.test(command) ? timeoutMs / 3 : timeoutMs;
@@ -79,7 +82,7 @@ function clientOf(connection: NatsConnection, options: ClientOptions): Client {
           throw error;
         })
         .catch((error: unknown) => {
-          throw unanswered(error, { command, prefix, url: options.url, timeoutMs });
+          throw unanswered(error, { command, prefix, shownUrl, timeoutMs });
         });
       return answerOf(command, message.data);
     },
@@ -117,31 +120,35 @@ function feed(
   return () => subscription.unsubscribe();
 }
 
-async function open(options: ConnectionOptions): Promise<NatsConnection> {
+async function open(options: ConnectionOptions, shownUrl: string): Promise<NatsConnection> {
   try {
     return await connect(options);
   } catch (cause) {
-    const servers = [options.servers ?? []].flat().map(withoutSecrets).join(', ');
-    if (cause instanceof errors.AuthorizationError || cause instanceof errors.UserAuthenticationExpiredError)
-      throw new AnswerError(
-        'unavailable',
-        `NATS at ${servers} refused the credentials`,
-        'name a credentials file that it accepts with --creds or REEVE_NATS_CREDS',
-        { cause },
-      );
-    throw new AnswerError(
-      'unavailable',
-      `NATS is away: nothing answered at ${servers} (${reasonOf(cause)})`,
-      'start it with `reeve up`, or name another server with --nats or REEVE_NATS_URL',
-      { cause },
-    );
+    const [message, hint] = refusalIn(cause, shownUrl);
+    throw new AnswerError('unavailable', message, hint, { cause });
   }
+}
+
+/** What was met, and what to do about it. */
+function refusalIn(cause: unknown, shownUrl: string): [string, string] {
+  if (cause instanceof errors.AuthorizationError || cause instanceof errors.UserAuthenticationExpiredError)
+    return [
+      `NATS at ${shownUrl} refused the credentials`,
+      'name a credentials file that it accepts with --creds or REEVE_NATS_CREDS, or write nats://USER:PASSWORD@HOST',
+    ];
+  const reason = reasonOf(cause);
+  if (reason.includes("does not support 'tls'"))
+    return [`NATS at ${shownUrl} does not speak TLS`, 'write nats:// and leave out --tlsca, or name another server'];
+  return [
+    `NATS is away: nothing answered at ${shownUrl} (${reason})`,
+    'start it with `reeve up`, or name another server with --nats or REEVE_NATS_URL',
+  ];
 }
 
 interface Asked {
   command: string;
   prefix: string;
-  url: string;
+  shownUrl: string;
   timeoutMs: number;
 }
 
@@ -149,7 +156,7 @@ function unanswered(cause: unknown, asked: Asked): AnswerError {
   if (cause instanceof errors.RequestError && cause.isNoResponders())
     return new AnswerError(
       'unavailable',
-      `no agent answers ${asked.command} at ${withoutSecrets(asked.url)} (prefix ${asked.prefix})`,
+      `no agent answers ${asked.command} at ${asked.shownUrl} (prefix ${asked.prefix})`,
       'start one with `reeve up` or `reeve agent`; if one runs, check --nats and --prefix, and that it knows this command',
       { cause },
     );
@@ -179,17 +186,6 @@ function parsed(data: Uint8Array): unknown {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
-}
-
-async function contentsOf(path: string): Promise<Uint8Array> {
-  return readFile(path).catch((cause: unknown) => {
-    throw new AnswerError('invalid', `cannot read ${path}: ${reasonOf(cause)}`, 'name a file that is there', { cause });
-  });
-}
-
-/** A URL as it may be shown: user and password left out. */
-function withoutSecrets(url: string): string {
-  return url.replaceAll(/\/\/[^@/,]*@/g, '//');
 }
 
 function reasonOf(error: unknown): string {

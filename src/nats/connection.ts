@@ -2,21 +2,10 @@
  * The link to NATS. One promise: whoever holds a link can ask at any time whether it is up, is told when that changes,
  * and can wait until it is up again, bounded by a signal. An agent's link reconnects for ever.
  */
-import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect, credsAuthenticator, type NatsConnection, type NodeConnectionOptions } from 'nats';
+import { connect, type NatsConnection } from 'nats';
 import { AnswerError } from '../core/answer-error.ts';
-
-export interface NatsOptions {
-  /** `nats://host:port`, `tls://...`, several for a cluster; a user and a password may stand in it. */
-  servers: readonly string[];
-  /** Shown by the server's tools. */
-  name: string;
-  /** Path of a `.creds` file. */
-  creds?: string | undefined;
-  /** Path of the authority's certificate; its presence demands TLS. */
-  tlsca?: string | undefined;
-}
+import { connectionSettings, type NatsOptions } from './connection-settings.ts';
 
 export interface Link {
   readonly connection: NatsConnection;
@@ -54,61 +43,37 @@ export function isAtLeast(version: ServerVersion, major: number, minor: number, 
 
 const retryMs = 250;
 
+const everAgain = {
+  timeout: 2_000,
+  pingInterval: 1_000,
+  maxPingOut: 2,
+  reconnect: true,
+  maxReconnectAttempts: -1,
+  reconnectTimeWait: retryMs,
+  // Credentials are files that may be renewed under us, so a refusal is one more reason to try again.
+  ignoreAuthErrorAbort: true,
+  // A stack for each request costs a third of its time.
+  noAsyncTraces: true,
+};
+
 /**
  * An agent's link: tries until `signal` is aborted (then rejects with its reason), and reconnects for ever. `waiting`
- * is told of each failed try. What can never work (a creds file that is not there) rejects at once.
+ * is told of each failed try. What can never work rejects at once, as `connectionSettings` does.
  */
 export async function openLink(
   options: NatsOptions,
   { signal, waiting }: { signal?: AbortSignal; waiting?: (cause: Error) => void } = {},
 ): Promise<Link> {
-  const settings = await settingsOf(options);
+  const settings = await connectionSettings(options);
   for (;;) {
     signal?.throwIfAborted();
     try {
-      return new NatsLink(await connect({ ...settings, reconnect: true, maxReconnectAttempts: -1 }));
+      return new NatsLink(await connect({ ...settings, ...everAgain }));
     } catch (cause) {
       waiting?.(cause instanceof Error ? cause : new Error(String(cause)));
       await sleep(retryMs, undefined, signal ? { signal } : {}).catch(() => signal?.throwIfAborted());
     }
   }
-}
-
-async function settingsOf(options: NatsOptions): Promise<NodeConnectionOptions> {
-  const settings: NodeConnectionOptions = {
-    servers: options.servers.map(server => withoutUser(server)),
-    name: options.name,
-    timeout: 2_000,
-    pingInterval: 1_000,
-    maxPingOut: 2,
-    reconnectTimeWait: retryMs,
-    // Credentials are files that may be renewed under us, so a refusal is one more reason to try again.
-    ignoreAuthErrorAbort: true,
-    // A stack for each request costs a third of its time.
-    noAsyncTraces: true,
-  };
-  const first = URL.parse(options.servers[0] ?? '');
-  if (first?.username) settings.user = decodeURIComponent(first.username);
-  if (first?.password) settings.pass = decodeURIComponent(first.password);
-  if (options.servers.some(server => server.startsWith('tls://'))) settings.tls = {};
-  if (options.tlsca) settings.tls = { ca: await readText(options.tlsca, 'the certificate of the authority') };
-  if (options.creds) {
-    const creds = await readText(options.creds, 'the credentials');
-    settings.authenticator = credsAuthenticator(new TextEncoder().encode(creds));
-  }
-  return settings;
-}
-
-async function readText(path: string, what: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    throw new AnswerError('invalid', `cannot read ${what} from ${path}`, 'name a file that is there', { cause });
-  }
-}
-
-function withoutUser(server: string): string {
-  return server.replace(/^([a-z]+:\/\/)?[^@/]*@/i, '$1');
 }
 
 class NatsLink implements Link {

@@ -14,6 +14,7 @@ import { isAtLeast, type Link, type ServerVersion } from './connection.ts';
 import {
   createStream,
   isTransient,
+  isUntaken,
   JetStreamRefusal,
   refusals,
   streamInfo,
@@ -57,7 +58,7 @@ export async function prepareStorage(
         break;
       } catch (error) {
         if (!isWaiting(error)) throw asFailure(error, desired.name);
-        waiting?.(error instanceof Error ? error : new Error(String(error)));
+        waiting?.(toldOf(error));
         await sleep(retryMs, undefined, { signal }).catch(() => signal.throwIfAborted());
       }
     }
@@ -161,6 +162,13 @@ function isWaiting(error: unknown): boolean {
   if (isRefusal(error, ...contested)) return true;
   // A source that is still being created, on a server that has just started.
   return isTransient(error);
+}
+
+/** JetStream that is missing is told as that, not as a subject that nobody answers. */
+function toldOf(error: unknown): Error {
+  if (isUntaken(error) || isRefusal(error, ...notEnabled))
+    return new Error('no JetStream answers there; start nats-server with --jetstream', { cause: error });
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 function asFailure(error: unknown, name: string): Error {

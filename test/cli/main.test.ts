@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import { fakeCluster } from './fake-cluster.ts';
@@ -9,6 +12,8 @@ import { wireRecord } from './fake-service.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const cluster = fakeCluster();
+const directory = mkdtempSync(join(tmpdir(), 'reeve-main-'));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 /** Starts the command as a process of its own. */
 function start(words: string[], url = cluster.server.url) {
@@ -50,6 +55,19 @@ test('Ctrl-C on --wait ends the process, leaves the run going, and says so', asy
   expect(ran.status).toBe(6);
   expect(ran.stderr).toContain('backup photos-1 goes on');
   expect(cluster.service.asked.map(([command]) => command)).not.toContain('backup.cancel');
+});
+
+test.each([
+  ['agent', '--name', 'here', '--http', '127.0.0.1:0'],
+  ['up', directory, '--http', '127.0.0.1:0'],
+])('a password in the URL is not shown while %s waits for NATS', async (...words) => {
+  const url = `nats://me:secret@127.0.0.1:${await freePort()}`;
+  const { child, text, ended } = start([...words, '--data', join(directory, words[0] as string)], url);
+  await eventually('the wait', () => `${text.stdout}${text.stderr}`.includes('waiting for NATS at nats://127.0.0.1:'));
+  child.kill('SIGTERM');
+  const { status, stdout, stderr } = await ended;
+  expect(status).toBe(0);
+  expect(`${stdout}${stderr}`).not.toContain('secret');
 });
 
 test('a reader that goes away ends the process quietly', async () => {

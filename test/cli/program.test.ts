@@ -73,7 +73,7 @@ test('with -o json an error is one JSON value on standard output', async () => {
 test('an unreadable credentials file is invalid', async () => {
   const ran = await reeve(['ps', '--creds', '/not/there.creds']);
   expect(ran.status).toBe(2);
-  expect(ran.stderr).toContain('cannot read /not/there.creds');
+  expect(ran.stderr).toContain('cannot read the credentials from /not/there.creds (ENOENT)');
 });
 
 test('up gets absolute paths, the environment and its defaults, and its status is the exit status', async () => {

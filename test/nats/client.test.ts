@@ -76,6 +76,43 @@ test('credentials that are refused are told as such', async () => {
   }
 });
 
+test('a user and a password in the URL are sent, as an agent sends them, and shown nowhere', async () => {
+  const guarded = await startNatsServer({ args: ['--user', 'a', '--pass', 'b@c'] });
+  try {
+    const url = guarded.url.replace('//', '//a:b%40c@');
+    const client = await connectClient({ url });
+    expect(client.shownUrl).toBe(guarded.url);
+    await client.close();
+    const unencoded = await connectClient({ url: guarded.url.replace('//', '//a:b@c@') });
+    expect(unencoded.shownUrl).toBe(guarded.url);
+    await unencoded.close();
+  } finally {
+    await guarded.stop();
+  }
+});
+
+test.each([
+  { url: 'nats://127.0.0.1:99999', says: '"nats://127.0.0.1:99999" is not a URL' },
+  { url: 'nats://a:secret@:4222', says: 'is not a URL' },
+  { url: 'http://127.0.0.1:4222', says: 'is not a URL' },
+  { url: 'nats://127.0.0.1:1,', says: '"" is not a URL' },
+  { url: 'nats://a:100%@127.0.0.1:1', says: 'percent-encoded' },
+  { url: 'nats://127.0.0.1:1', prefix: 'a b', says: '"a b" is no prefix' },
+  { url: 'nats://127.0.0.1:1', creds: import.meta.filename, says: 'has no credentials of NATS in it' },
+])('what can never be a connection is invalid, not away ($says)', async ({ says, ...options }) => {
+  const error: unknown = await connectClient(options).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ code: 'invalid', message: expect.stringContaining(says) });
+  expect(String(error)).not.toContain('secret');
+});
+
+test('a server that does not speak TLS is told as such, whether an authority or the URL asks for it', async () => {
+  const url = cluster.server.url.replace('nats:', 'tls:');
+  await expect(connectClient({ url })).rejects.toMatchObject({
+    code: 'unavailable',
+    message: `NATS at ${url} does not speak TLS`,
+  });
+});
+
 test('events and progress of one actor, or of all, come as values until they are ended; what is not JSON is ignored', async () => {
   const client = await connectClient({ url: cluster.server.url });
   const seen: unknown[] = [];

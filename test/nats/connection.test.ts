@@ -58,6 +58,11 @@ test('a credentials file that is not there is told by its path', async () => {
   });
 });
 
+test('a URL that is none ends the wait at once', async () => {
+  const opened = openLink({ servers: [server.url, 'nats://127.0.0.1:99999'], name: 'test' });
+  await expect(opened).rejects.toMatchObject({ code: 'invalid', message: expect.stringContaining(':99999') });
+});
+
 test("a server's version is read, and what is none is older than all", () => {
   expect(parseServerVersion('2.10.0-beta.1')).toMatchObject({ major: 2, minor: 10, patch: 0 });
   expect(isAtLeast(parseServerVersion('v2.11.4'), 2, 11)).toBe(true);

@@ -189,7 +189,7 @@ test('JetStream that is not enabled is waited for, until the signal', async () =
   const stop = new AbortController();
   const reason = new Error('enough');
   const waiting = (cause: Error) => {
-    expect(cause.message).not.toBe('');
+    expect(cause.message).toBe('no JetStream answers there; start nats-server with --jetstream');
     stop.abort(reason);
   };
   await expect(prepareStorage(bareLink, new Names(), {}, { signal: stop.signal, waiting })).rejects.toBe(reason);
