@@ -39,13 +39,14 @@ export function createCli(environment: Environment, ended: (status: number) => v
 export function durationOption(text: string): number {
   const durationMs = parseDuration(text);
   if (durationMs === undefined)
-    throw new InvalidArgumentError('It is not a duration: write for example 30s, 15m or 2h.');
+    throw new InvalidArgumentError('It is not a duration: write for example 30s, 15m or 2h, at most 36500d.');
   return durationMs;
 }
 
 /** Parses the value of an option that is a count from 1. */
 export function countOption(text: string): number {
-  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('It is not a count: write a whole number from 1.');
+  if (!/^[1-9]\d{0,5}$/.test(text))
+    throw new InvalidArgumentError('It is not a count: write a whole number from 1 to 999999.');
   return Number(text);
 }
 

@@ -3,11 +3,15 @@
 const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const pattern = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
 
-/** Milliseconds of a written duration, or undefined where it is none. */
+/** A century: a moment that lies further from now is not one that a record could name. */
+const longestMs = 36_500 * unitMs.d;
+
+/** Milliseconds of a written duration, or undefined where it is none, or longer than `36500d`. */
 export function parseDuration(text: string): number | undefined {
   const match = pattern.exec(text);
   if (!match) return undefined;
-  return Math.round(Number(match[1]) * unitMs[match[2] as keyof typeof unitMs]);
+  const durationMs = Math.round(Number(match[1]) * unitMs[match[2] as keyof typeof unitMs]);
+  return durationMs <= longestMs ? durationMs : undefined;
 }
 
 /** The shortest exact way to write a duration: 90_000 is `90s`, 3_600_000 is `1h`. */

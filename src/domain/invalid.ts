@@ -40,7 +40,13 @@ function linesOf(issue: Issue, above: Path, schema: z.core.$ZodType | undefined,
     return [line(path, missing ? 'is missing' : `must be ${withArticle(issue.expected)}`)];
   }
   if (issue.code === 'invalid_value') return [line(path, `must be ${issue.values.map(String).join(' or ')}`)];
+  if (issue.code === 'too_small' && isNumber(issue)) return [line(path, `must be at least ${issue.minimum}`)];
+  if (issue.code === 'too_big' && isNumber(issue)) return [line(path, `must be at most ${issue.maximum}`)];
   return [line(path, issue.message)];
+}
+
+function isNumber({ origin, inclusive }: { origin: string; inclusive?: boolean }): boolean {
+  return (origin === 'number' || origin === 'int') && inclusive === true;
 }
 
 /** Of a union's branches, the one that the writer most likely meant: the one that got furthest with the fewest faults. */

@@ -6,10 +6,18 @@ import { parseSize } from '../core/sizes.ts';
 /** A duration as text, such as `90s`; kept as text so that a document reads back as it was written. */
 export const durationText = z
   .string()
-  .refine(text => parseDuration(text) !== undefined, 'is not a duration; write for example 500ms, 30s, 15m, 2h or 7d');
+  .refine(
+    text => parseDuration(text) !== undefined,
+    'is not a duration; write for example 500ms, 30s, 15m, 2h or 7d, at most 36500d',
+  );
 
 /** A duration, or `none` for no limit. */
-export const durationOrNone = z.union([z.literal('none'), durationText]);
+export const durationOrNone = z
+  .string()
+  .refine(
+    text => text === 'none' || parseDuration(text) !== undefined,
+    'is neither none nor a duration such as 30s or 2h',
+  );
 
 /** A size as text, such as `20GiB`. */
 export const sizeText = z

@@ -37,7 +37,13 @@ export function restoreCommands(parts: AgentParts): Record<string, AnyCommand> {
       schema: z
         .strictObject({
           ...ofBackupOrPlan,
-          at: z.literal('latest', 'must be latest: this version restores whole backups').optional(),
+          at: z
+            .string()
+            .refine(
+              text => text === 'latest',
+              'must be latest: this version restores the newest backup, or one by its id',
+            )
+            .optional(),
           to: absolutePath,
           on: nameText.optional(),
           include: z.array(z.string().min(1)).max(1_000).optional(),
