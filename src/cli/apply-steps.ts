@@ -88,12 +88,21 @@ async function documentsKept(session: Session): Promise<KeptDocument[]> {
   return kept;
 }
 
-/** Asks the agents whether they would take what there will be; resolves with their warnings, rejects with a refusal. */
+/**
+ * Asks the agents whether they would take what there will be; resolves with their warnings, rejects with a refusal. A plan
+ * that stays as it is and whose agents are away is only warned of: a host that is away keeps nobody from the other plans.
+ */
 async function tryOut(session: Session, after: SetDocument[], kept: KeptDocument[]): Promise<Map<string, string[]>> {
   const warnings = new Map<string, string[]>();
-  for (const { plan, defaults } of plansToTry(after, kept)) {
-    const answer = await session.request('plan.put', { ...plan, dryRun: true, defaults });
-    warnings.set(`plan ${plan.name}`, Array.isArray(answer.warnings) ? answer.warnings.map(String) : []);
+  for (const { plan, defaults, stays } of plansToTry(after, kept)) {
+    const title = `plan ${plan.name}`;
+    const answer = await session.request('plan.put', { ...plan, dryRun: true, defaults }).catch((error: unknown) => {
+      if (!(error instanceof AnswerError)) throw error;
+      const { code, message, hint } = error;
+      if (stays && code === 'unavailable') return { warnings: [`it stays as it is, and was not checked: ${message}`] };
+      throw new AnswerError(code, message.includes(title) ? message : `${title}: ${message}`, hint, { cause: error });
+    });
+    warnings.set(title, Array.isArray(answer.warnings) ? answer.warnings.map(String) : []);
   }
   const plans = plansIn(after);
   for (const { kind, name, body } of after)

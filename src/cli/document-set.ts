@@ -109,18 +109,20 @@ export function wrongTogether(after: readonly SetDocument[], before: readonly Ke
   return [...wrongPlans, ...wrongSchedules];
 }
 
-/** The plans that are to be asked about: those of the set, and those that other Defaults make different ones. */
+/** The plans that are to be asked about: those of the set, and those that other Defaults make different ones; `stays` is neither. */
 export function plansToTry(
   after: readonly SetDocument[],
   before: readonly KeptDocument[],
-): { plan: PlanDocument; defaults: Defaults[] }[] {
+): { plan: PlanDocument; defaults: Defaults[]; stays: boolean }[] {
   const [defaults, earlier] = [defaultsIn(after), defaultsIn(before)];
-  return after.flatMap(({ kind, body, where }) => {
+  const there = new Map(before.map(each => [keyOf(each), each.body]));
+  return after.flatMap(({ kind, name, body, where }) => {
     if (kind !== 'Plan') return [];
     const plan = body as PlanDocument;
     const matching = defaultsOf(plan, defaults);
-    const isTouched = where !== '' || !isDeepStrictEqual(matching, defaultsOf(plan, earlier));
-    return isTouched ? [{ plan, defaults: matching }] : [];
+    const isAlike = isDeepStrictEqual(matching, defaultsOf(plan, earlier));
+    const stays = isAlike && isDeepStrictEqual(body, there.get(keyOf({ kind, name })));
+    return where !== '' || !isAlike ? [{ plan, defaults: matching, stays }] : [];
   });
 }
 

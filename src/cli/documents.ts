@@ -23,11 +23,12 @@ export function parseDocuments(where: string, text: string): WrittenDocument[] {
   const documents = parsed.map((document, index) => {
     const place = parsed.length > 1 ? `${where}, document ${index + 1}` : where;
     const [error] = document.errors;
-    if (error)
-      throw new AnswerError('invalid', `${place}: ${error.message.split('\n')[0]}`, 'correct the YAML there', {
-        cause: error,
-      });
-    return { place, value: document.toJS({ maxAliasCount: aliasesMax }) as unknown };
+    if (error) throw notYaml(place, error);
+    try {
+      return { place, value: document.toJS({ maxAliasCount: aliasesMax }) as unknown };
+    } catch (cause) {
+      throw notYaml(place, cause as Error); // aliases: of an anchor that is not there, or too many
+    }
   });
   return documents
     .filter(({ value }) => value !== null && value !== undefined)
@@ -37,6 +38,10 @@ export function parseDocuments(where: string, text: string): WrittenDocument[] {
       const { kind, ...body } = value;
       return { where: place, kind: typeof kind === 'string' ? kind : '', body };
     });
+}
+
+function notYaml(place: string, cause: Error): AnswerError {
+  return new AnswerError('invalid', `${place}: ${cause.message.split('\n')[0]}`, 'correct the YAML there', { cause });
 }
 
 /**

@@ -16,6 +16,9 @@ const write = (name: string, text: string) => writeFileSync(join(directory, name
 
 const plan = 'kind: Plan\nname: photos\nengine: { type: files, path: /srv }\nrepository: nas\n';
 const photos = { name: 'photos', engine: { type: 'files', path: '/srv' }, repository: 'nas' };
+const bomb = ['a: &a [x, x, x, x]', 'b: &b [*a, *a, *a, *a]', 'c: &c [*b, *b, *b, *b]', 'd: [*c, *c, *c, *c]'].join(
+  '\n',
+);
 const nightly = 'kind: Schedule\nname: nightly\nplan: photos\ntask: backup\ncron: "0 1 * * *"\n';
 
 /** A cluster that holds these rows, and takes what it is told. */
@@ -66,6 +69,8 @@ test.each([
   ['an unknown zone', `${nightly}timezone: Europe/Berln\n`, 'timezone: is not a time zone'],
   ['a field of the engine in Defaults', 'kind: Defaults\nname: d\nmatch: {}\nplan: { engine: {} }\n', 'plan.engine'],
   ['no YAML', 'kind: [', 'broken.yaml, document 2: '],
+  ['an anchor of another document', `${plan}labels: *theirs\n`, 'broken.yaml, document 2: Unresolved alias'],
+  ['a thousand aliases', `kind: Plan\n${bomb}`, 'broken.yaml, document 2: Excessive alias count'],
 ])('%s makes all of it invalid, and nothing is asked', async (_what, document, says) => {
   write('broken.yaml', `${plan.replace('photos', 'good')}---\n${document}`);
   const ran = await run('-f', 'broken.yaml');
@@ -110,6 +115,23 @@ test('a refusal of one agent leaves everything as it is', async () => {
     },
   );
   expect(await run('-f', 'two.yaml')).toMatchObject({ status: 2, stdout: '' });
+  expect(changed()).toEqual([]);
+});
+
+test('a plan that stays as it is may have its agent away, which is a warning; of one that changes it is a refusal', async () => {
+  const away = (input: Record<string, unknown>) => {
+    if (input.name === 'photos') throw new AnswerError('unavailable', 'agent nas-1 is away', 'start it again');
+    return { name: input.name, revision: 1, warnings: [] };
+  };
+  write('two.yaml', `${plan}---\n${plan.replace('photos', 'mail')}`);
+  holds({ plans: [{ ...photos, revision: 1 }] }, { 'plan.put': away });
+  const ran = await run('-f', 'two.yaml');
+  expect(ran).toMatchObject({ status: 0, stdout: expect.stringContaining('plan photos unchanged') });
+  expect(ran.stderr).toContain('plan photos: it stays as it is, and was not checked: agent nas-1 is away');
+  expect(changed()).toEqual(['plan.put mail']);
+  holds({ plans: [{ ...photos, onDrain: 'finish', revision: 1 }] }, { 'plan.put': away });
+  const refused = await run('-f', 'two.yaml');
+  expect(refused).toMatchObject({ status: 3, stderr: expect.stringContaining('plan photos: agent nas-1 is away') });
   expect(changed()).toEqual([]);
 });
 
