@@ -13,10 +13,12 @@ export interface Explanation {
   /** The nearest deadline. */
   until: { deadline: string; at: string } | null;
   canTake: string[];
+  /** Of a command that was asked about and that the state does not take: the guards that are against it, none where nothing takes it. */
+  refused?: { command: string; guards: string[] };
 }
 
 /** Explains a record by its machine; where this agent does not know the machine, by the record alone. */
-export function explain(record: ActorRecord, definition: MachineDefinition | undefined): Explanation {
+export function explain(record: ActorRecord, definition: MachineDefinition | undefined, command?: string): Explanation {
   const { state, since, from, event, canTake } = record;
   const snapshot = definition && restingAt(definition.machine, record);
   const meaning = snapshot?._nodes
@@ -28,5 +30,24 @@ export function explain(record: ActorRecord, definition: MachineDefinition | und
   const why = [meaning, came, message].filter(Boolean).join(' ');
   const [nearest] = Object.entries(record.deadlines).sort(([, one], [, other]) => (one < other ? -1 : 1));
   const until = nearest ? { deadline: nearest[0], at: nearest[1] } : null;
-  return { state, why, since, waitsFor: snapshot ? waitsForOf(snapshot) : null, until, canTake };
+  const refused = command !== undefined &&
+    !canTake.includes(command) && { command, guards: guardsOf(snapshot, command) };
+  return {
+    state,
+    why,
+    since,
+    waitsFor: snapshot ? waitsForOf(snapshot) : null,
+    until,
+    canTake,
+    ...(refused && { refused }),
+  };
+}
+
+/** The guards of the transitions that the command would have where it stands. */
+function guardsOf(snapshot: AnyMachineSnapshot | undefined, command: string): string[] {
+  const transitions = snapshot?._nodes.flatMap(node => node.transitions.get(command) ?? []) ?? [];
+  const names = transitions.map(({ guard }) =>
+    typeof guard === 'string' ? guard : (guard as { type?: string })?.type,
+  );
+  return [...new Set(names.filter(name => name !== undefined))];
 }

@@ -291,6 +291,16 @@ describe('actors', () => {
       until: null,
       canTake: ['agent.drain', 'agent.shutdown'],
     });
+    const about = (type: string) => ({ kind: 'agent', id: 'here', command: { type } });
+    expect(await ask('actor.explain', about('agent.drain'))).not.toHaveProperty('refused');
+    expect(await ask('actor.explain', about('agent.undrain'))).toMatchObject({
+      refused: { command: 'agent.undrain', guards: [] },
+    });
+    expect(await world.refusal('actor.explain', about('agent.drian'))).toMatchObject({
+      code: 'invalid',
+      message: '"agent.drian" is not a command of kind agent',
+      hint: 'did you mean agent.drain?',
+    });
   });
 
   test('actor.logs answers text', async () => {

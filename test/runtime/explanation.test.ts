@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { agentMachine } from '../../machines/agent.ts';
 import { explain } from '../../src/runtime/explanation.ts';
 import { door } from '../support/door.ts';
 import { makeRecord } from '../support/records.ts';
@@ -21,6 +22,25 @@ test('an explanation says what the state means, how it was come by, what it wait
     why: 'It began by actor.created.',
     waitsFor: 'its hinges',
     until: null,
+  });
+});
+
+test('a command that is not taken is told, with the guards that are against it', () => {
+  const record = of({ state: 'closed', from: 'open', event: 'door.close', canTake: ['door.open'] });
+  expect(explain(record, door(), 'door.open')).not.toHaveProperty('refused');
+  expect(explain(record, door(), 'door.close').refused).toEqual({ command: 'door.close', guards: [] });
+  const machine = { ...door(), machine: agentMachine };
+  const drained = makeRecord({
+    kind: 'agent',
+    id: 'here',
+    machine: { id: 'agent', version: 1 },
+    state: 'draining.emptying',
+    event: 'agent.shutdown',
+    canTake: [],
+  });
+  expect(explain(drained, machine, 'agent.undrain').refused).toEqual({
+    command: 'agent.undrain',
+    guards: ['isStaying'],
   });
 });
 

@@ -1,5 +1,7 @@
 /** Commands about any actor: `actor.list`, `get`, `history`, `explain`, `send`, `logs`. */
 import { z } from 'zod';
+import { AnswerError } from '../../core/answer-error.ts';
+import { nearest } from '../../core/nearest.ts';
 import { printable } from '../../core/printable.ts';
 import { actorKinds } from '../../domain/actor-kinds.ts';
 import { nameText } from '../../domain/plan.ts';
@@ -81,10 +83,12 @@ export function actorCommands(parts: AgentParts) {
     }),
     'actor.explain': command({
       schema: z.strictObject({ ...actor, command: z.looseObject({ type: z.string() }).optional() }),
-      handle: async ({ kind, id }) => {
+      handle: async ({ kind, id, command: asked }) => {
         const { record } = await knownOf(kind, id);
+        const definition = parts.runtime.definition(kind);
+        if (asked) refuseUnknownCommand(kind, asked.type, Object.keys(definition?.commands ?? {}));
         const away = await awayNow(record, parts);
-        const explained = explain(shownAway(record, away), parts.runtime.definition(kind));
+        const explained = explain(shownAway(record, away), definition, asked?.type);
         if (away) return { ...explained, waitsFor: awayText(away), until: untilAway(away) };
         const waiting = queuedRunOf(record);
         const place = waiting && (await queuedOn(parts, undefined)).find(each => each.id === waiting);
@@ -123,6 +127,13 @@ function queuedRunOf(record: ActorRecord): string | undefined {
   if (firstPart(record.state) === 'pending') return record.id;
   const blocked = record.kind === 'schedule' ? scheduleContextOf(record).blocked : null;
   return blocked?.state === 'pending' ? blocked.run : undefined;
+}
+
+function refuseUnknownCommand(kind: string, type: string, known: string[]): void {
+  if (known.includes(type)) return;
+  const near = nearest(type, known);
+  const hint = near ? `did you mean ${near}?` : `it takes: ${known.sort().join(', ') || 'no commands'}`;
+  throw new AnswerError('invalid', `${JSON.stringify(type.slice(0, 80))} is not a command of kind ${kind}`, hint);
 }
 
 function refuseUnknownKind(kind: string): void {
