@@ -77,7 +77,7 @@ function whyOf(
   pause: ScheduleContext['pause'],
 ): string | undefined {
   if (state === 'blocked' && blocked)
-    return `${blocked.kind} ${blocked.run} is ${blocked.state} since ${blocked.since}: ${blocked.why}`;
+    return `${blocked.kind} ${blocked.run} is in the way since ${blocked.since}: ${blocked.why}`;
   if (state !== 'paused' || !pause) return undefined;
   const until = pause.until === null ? '' : `until ${textOf(pause.until)}`;
   return [until, pause.note ?? ''].filter(text => text !== '').join(': ') || undefined;

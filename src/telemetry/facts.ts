@@ -182,7 +182,7 @@ export const facts: { [Name in FactName]: FactEntry<Name> } = {
       ...pair,
       run: 'the run of an earlier tick, which is not over',
       state: 'the state of that run',
-      since: 'when that run began',
+      since: 'since when it is in the way',
       why: 'what it waits for or is at, in words',
     },
   },
@@ -276,7 +276,7 @@ export const facts: { [Name in FactName]: FactEntry<Name> } = {
   'agent.stopped': {
     level: 'info',
     message: 'agent stopped',
-    fields: { exit: 'exit status', tookMs: 'from the first signal to the end' },
+    fields: { exit: 'exit status', tookMs: 'from when it was told to end; 0 where it ended by itself' },
   },
   defect: {
     level: 'error',

@@ -45,7 +45,7 @@ test('a schedule stands as the most remarkable of its plans, with the next tick 
   });
   expect(state.actors.map(({ plan, state, why }) => [plan, state, why])).toEqual([
     ['a', 'waiting', undefined],
-    ['b', 'blocked', 'backup b-1 is transferring since then: it is slow'],
+    ['b', 'blocked', 'backup b-1 is in the way since then: it is slow'],
     ['c', 'paused', 'until 2026-01-01T00:30:00.000Z: a new disk'],
     ['d', null, undefined],
   ]);

@@ -115,6 +115,7 @@ test('a drain releases and an undrain takes up again; told to stop while NATS is
   const { status, tookMs } = await agent.terminate();
   expect(status).toBe(0);
   expect(tookMs).toBeLessThan(12_000);
+  expect((await agent.told('agent.stopped')).tookMs).toBeLessThan(tookMs); // not since its start
   await world.server.restart();
   await start('a');
   await ticked();
