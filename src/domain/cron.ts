@@ -68,11 +68,6 @@ function isFor({ after, next }: Answer, afterMs: number): boolean {
   return afterMs >= after && (next === null || afterMs < next);
 }
 
-/** Whether the local time of that second is one that the pattern names. */
-export function fitsCron(text: string, zone: string, atMs: number): boolean {
-  return patternOf(text, zone).cron.match(new Date(atMs));
-}
-
 function patternOf(text: string, zone: string): Pattern {
   const key = `${zone} ${text}`;
   const known = patterns.get(key);

@@ -114,6 +114,10 @@ test('a schedule is held against the plans, listed with what is known, and keeps
   });
   expect(await world.ask('schedule.list', { after: 'web' })).toMatchObject({ schedules: [] });
   expect((await world.ask('schedule.preview', { name: 'nightly', count: 3 })).ticks).toHaveLength(3);
+  expect(await world.refusal('schedule.preview', { name: 'nightly', plan: 'mail' })).toMatchObject({
+    code: 'not-found',
+    hint: 'it is for: ledger',
+  });
   const { name: _, ...rest } = nightly;
   expect(await world.refusal('schedule.preview', { document: rest })).toMatchObject({ code: 'invalid' });
   expect(await world.refusal('schedule.get', { name: 'nightl' })).toMatchObject({ hint: 'did you mean nightly?' });

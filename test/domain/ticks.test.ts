@@ -1,7 +1,6 @@
-/** When schedules come: multiples, spread, bounds, cost, and what a preview says of clocks that change. */
+/** When schedules come: multiples, spread, bounds and cost. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { previewOf } from '../../src/domain/preview.ts';
 import { nextTick, spreadOffsetMs, ticksBetween } from '../../src/domain/ticks.ts';
 
 const start = Date.UTC(2026, 0, 1);
@@ -78,61 +77,6 @@ describe('what it costs', () => {
     const eachUs = perCallUs(2_000, n => nextTick(each(n), 'p', start + n));
     expect(sharedUs).toBeLessThan(100);
     expect(eachUs).toBeLessThan(1_000);
-  });
-});
-
-describe('a preview', () => {
-  const berlin = { name: 's', cron: '30 2 * * *', timezone: 'Europe/Berlin' };
-
-  it('says where a time does not exist', () => {
-    expect(previewOf(berlin, null, Date.parse('2026-03-27T12:00Z'), 3)).toEqual([
-      { at: '2026-03-28T01:30:00.000Z', local: '2026-03-28 02:30:00 +01:00', note: null },
-      {
-        at: '2026-03-29T01:00:00.000Z',
-        local: '2026-03-29 03:00:00 +02:00',
-        note: 'the clocks go forward from 02:00 to 03:00: what names a time between runs at 03:00',
-      },
-      { at: '2026-03-30T00:30:00.000Z', local: '2026-03-30 02:30:00 +02:00', note: null },
-    ]);
-  });
-
-  it('says where a time comes twice', () => {
-    const notes = (cron: string) =>
-      previewOf({ ...berlin, cron }, null, Date.parse('2026-10-24T23:10Z'), 3).map(({ at, note }) => [
-        at.slice(11, 16),
-        note,
-      ]);
-    expect(notes('30 2 * * *')).toEqual([
-      ['00:30', 'the clocks go back: it is 02:30 for the first time of two'],
-      ['01:30', null],
-      ['01:30', null],
-    ]);
-    expect(notes('30 * * * *')).toEqual([
-      ['23:30', null],
-      ['00:30', 'the clocks go back: it is 02:30 for the first time of two'],
-      ['01:30', 'the clocks went back: it is 02:30 for the second time'],
-    ]);
-  });
-
-  it('has the spread of a plan in it, and knows half hours', () => {
-    const howe = { name: 's', cron: '45 1 * * *', timezone: 'Australia/Lord_Howe', spread: '2h' };
-    const after = Date.parse('2026-04-04T10:00Z');
-    const [bare] = previewOf(howe, null, after, 1);
-    const [spread] = previewOf(howe, 'docs', after, 1);
-    expect(bare).toEqual({
-      at: '2026-04-04T14:45:00.000Z',
-      local: '2026-04-05 01:45:00 +11:00',
-      note: 'the clocks go back: it is 01:45 for the first time of two',
-    });
-    expect(Date.parse(spread?.at ?? '') - Date.parse(bare?.at ?? '')).toBe(spreadOffsetMs(howe, 'docs'));
-    expect(spread?.note).toBe(bare?.note);
-  });
-
-  it('of every has no clocks in it', () => {
-    expect(previewOf({ name: 's', every: '6h' }, null, start, 2)).toEqual([
-      { at: '2026-01-01T06:00:00.000Z', local: '2026-01-01 06:00:00 +00:00', note: null },
-      { at: '2026-01-01T12:00:00.000Z', local: '2026-01-01 12:00:00 +00:00', note: null },
-    ]);
   });
 });
 

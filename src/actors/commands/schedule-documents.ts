@@ -4,7 +4,7 @@ import { AnswerError } from '../../core/answer-error.ts';
 import { nearest } from '../../core/nearest.ts';
 import { commandFields } from '../../domain/commands.ts';
 import type { PlanDocument } from '../../domain/plan.ts';
-import { scheduleActorId, scheduleSchema } from '../../domain/schedule.ts';
+import { type Schedule, scheduleActorId, scheduleSchema } from '../../domain/schedule.ts';
 import { scheduleContextOf } from '../../domain/schedule-context.ts';
 import { faultOfPlan, plansOf, warningsOfPlans } from '../../domain/schedule-plans.ts';
 import { previewOf } from '../../domain/schedule-preview.ts';
@@ -78,6 +78,7 @@ export function scheduleDocumentCommands(parts: AgentParts): Record<string, AnyC
         ),
       handle: async ({ name, document, plan, count = 10 }) => {
         const schedule = document ?? (await scheduleOf(parts, name as string)).schedule;
+        if (plan !== undefined) refuseStranger(schedule, plan, await writtenPlans(parts));
         return { ticks: previewOf(schedule, plan ?? schedule.plan, clock.now(), count) };
       },
     }),
@@ -92,6 +93,13 @@ function shown(
   nowMs: number,
 ): object {
   return { ...schedule, revision, ...scheduleState(schedule, plansOf(schedule, plans), records, nowMs) };
+}
+
+function refuseStranger(schedule: Schedule, plan: string, all: readonly PlanDocument[]): void {
+  const plans = schedule.plan === undefined ? plansOf(schedule, all) : [schedule.plan];
+  if (plans.includes(plan)) return;
+  const hint = plans.length > 0 ? `it is for: ${plans.join(', ')}` : 'it is for no plan that is there';
+  throw new AnswerError('not-found', `schedule ${schedule.name} is not for a plan ${plan}`, hint);
 }
 
 function recordsAlive(records: readonly ActorRecord[]): ScheduleRecord[] {
