@@ -21,11 +21,11 @@ export interface Audited {
 export interface AuditRow {
   /** Of a tick its time, of a run when it began or, where it never did, when it was last heard of. */
   at: string;
-  /** `tick nightly`, `backup`, `drill`, or `gap nightly`. */
+  /** `tick nightly`, `backup`, `drill`, `gap nightly`, or `pause nightly`. */
   what: string;
   plan: string;
   run: string | null;
-  /** The fate of a tick, the state of a run, `no fate`. */
+  /** The fate of a tick, the state of a run, `no fate`, or `not decided yet`. */
   outcome: string;
   why: string | null;
 }
@@ -40,12 +40,14 @@ export interface Audit {
 const settledMs = 60_000;
 /** Most ticks of a schedule and plan that are looked at for a gap. */
 const ticksMax = 100_000;
+const noFate = 'no fate';
 
 export function auditOf(audited: Audited): Audit {
   const { fates, nowMs } = audited;
   const runs = [...audited.runs.flatMap(row => runRow(row, audited)), ...forgotten(audited)];
   const gaps = audited.schedules.flatMap(row => gapsOf(row, audited));
   const rows = [...fates.map(tickRow), ...runs, ...gaps].sort((one, other) => (one.at < other.at ? -1 : 1));
+  const missing = gaps.filter(({ outcome }) => outcome === noFate);
   const oldestTick = oldest(fates.map(({ tick }) => tick));
   const oldestRun = oldest(audited.runs.map(({ at }) => at));
   const isBefore = (text: string | undefined) => audited.sinceMs < (text === undefined ? nowMs : Date.parse(text));
@@ -58,7 +60,7 @@ export function auditOf(audited: Audited): Audit {
       ...(isBefore(oldestRun)
         ? [`runs are known from ${oldestRun ?? 'now'} on; of earlier ones only the backups that the catalog has`]
         : []),
-      ...(gaps.length > 0 ? [`gaps: ${gaps.length}`] : []),
+      ...(missing.length > 0 ? [`gaps: ${missing.length}`] : []),
     ],
   };
 }
@@ -103,10 +105,13 @@ function forgotten(audited: Audited): AuditRow[] {
   });
 }
 
-/** Ticks without a fate after the first that has one, runs of them in one row; by the schedule as it is written now. */
+/**
+ * Ticks without a fate after the first that has one, runs of them in one row; by the schedule as it is written now. Those
+ * of a pause that goes on are no gap.
+ */
 function gapsOf(row: Row, { sinceMs, untilMs, nowMs, fates }: Audited): AuditRow[] {
   const schedule = row as unknown as Schedule;
-  return rowsOf(row.actors).flatMap(({ plan }) => {
+  return rowsOf(row.actors).flatMap(({ plan, state }) => {
     const name = String(plan);
     const known = fates
       .filter(fate => fate.schedule === schedule.name && fate.plan === name)
@@ -121,21 +126,25 @@ function gapsOf(row: Row, { sinceMs, untilMs, nowMs, fates }: Audited): AuditRow
       if (told.has(at)) missing.push([]);
       else missing.at(-1)?.push(at);
     }
-    return missing.filter(({ length }) => length > 0).map(run => gapRow(schedule.name, name, run));
+    const last = state === 'paused' ? missing.at(-1) : undefined;
+    return missing
+      .filter(({ length }) => length > 0)
+      .map(run => (run === last ? pauseRow : gapRow)(schedule.name, name, run));
   });
 }
 
 function gapRow(schedule: string, plan: string, missing: readonly string[]): AuditRow {
-  const [first = ''] = missing;
-  const many = missing.length === 1 ? 'a tick' : `${missing.length} ticks until ${missing.at(-1)}`;
-  return {
-    at: first,
-    what: `gap ${schedule}`,
-    plan,
-    run: null,
-    outcome: 'no fate',
-    why: `${many} by the schedule as it is written now, and no fate is recorded`,
-  };
+  const why = `${manyOf(missing)} by the schedule as it is written now, and no fate is recorded`;
+  return { at: missing[0] ?? '', what: `gap ${schedule}`, plan, run: null, outcome: noFate, why };
+}
+
+function pauseRow(schedule: string, plan: string, ticks: readonly string[]): AuditRow {
+  const why = `${manyOf(ticks)}: the schedule is paused, and decides them when it goes on`;
+  return { at: ticks[0] ?? '', what: `pause ${schedule}`, plan, run: null, outcome: 'not decided yet', why };
+}
+
+function manyOf(ticks: readonly string[]): string {
+  return ticks.length === 1 ? 'a tick' : `${ticks.length} ticks until ${ticks.at(-1)}`;
 }
 
 function isWithin(at: string, { sinceMs, untilMs }: Audited): boolean {

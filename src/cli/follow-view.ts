@@ -3,6 +3,7 @@
  * feed shows changes at once; because it may lose some, the list is asked for again every 5 s.
  */
 import { AnswerError } from '../core/answer-error.ts';
+import type { Client } from '../nats/client.ts';
 import { type ActorRow, type ClusterView, createClusterView, type RowFilter, rowsIn } from '../view/cluster-view.ts';
 import { listActors, recordsForView } from './actor-list.ts';
 import { actorColumns } from './actor-table.ts';
@@ -10,6 +11,7 @@ import { exitStatus } from './exit-status.ts';
 import { LiveRegion } from './live-region.ts';
 import type { Session } from './session.ts';
 import { tableLines } from './table.ts';
+import { awayLine, tellLink } from './tell-link.ts';
 import { transitionLine } from './transition-line.ts';
 
 const listEachMs = 5_000;
@@ -29,7 +31,8 @@ export async function followView(session: Session, filter: RowFilter): Promise<n
   const { clock, stdout } = session.environment;
   const view = createClusterView();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const endShowing = stdout.isTTY ? showTable(session, view, filter) : showLines(session, view, filter);
+  const endShowing = stdout.isTTY ? showTable(session, client, view, filter) : showLines(session, view, filter);
+  if (!stdout.isTTY) tellLink(session, client);
   const ends = [
     client.onEvent(record => view.trigger.recorded({ records: [record] })),
     client.onProgress((actor, progress) => view.trigger.progressed({ ...actor, progress })),
@@ -62,19 +65,26 @@ export async function followView(session: Session, filter: RowFilter): Promise<n
 }
 
 /** Draws the table at most four times a second. */
-function showTable(session: Session, view: ClusterView, filter: RowFilter): () => void {
+function showTable(session: Session, client: Client, view: ClusterView, filter: RowFilter): () => void {
   const { clock, stdout } = session.environment;
   const region = new LiveRegion(stdout);
   let pending: (() => void) | undefined;
+  let isAway = false;
   const draw = () => {
     pending = undefined;
     const rows = rowsIn(view.getSnapshot().context, filter);
     const lines = tableLines(actorColumns(session.colours, clock.now()), rows.slice(0, rowsMax));
     const more = rows.length > rowsMax ? [`and ${rows.length - rowsMax} more`] : [];
-    region.draw(rows.length === 0 ? ['nothing runs'] : [...lines, ...more]);
+    const away = isAway ? [awayLine(client)] : [];
+    region.draw([...(rows.length === 0 ? ['nothing runs'] : [...lines, ...more]), ...away]);
   };
-  const subscription = view.subscribe(() => {
+  const drawSoon = () => {
     pending ??= clock.alarm(clock.now() + drawEachMs, draw);
+  };
+  const subscription = view.subscribe(drawSoon);
+  client.onLink(up => {
+    isAway = !up;
+    drawSoon();
   });
   return () => {
     subscription.unsubscribe();

@@ -37,6 +37,8 @@ export interface Client {
   onEvent(see: (record: unknown) => void, actor?: ActorName): () => void;
   /** Calls `see` for each report of progress. Returns a function that ends it. */
   onProgress(see: (actor: ActorName, progress: unknown) => void, actor?: ActorName): () => void;
+  /** Calls `see` with false when the connection is lost, and with true when it is back. It ends with the connection. */
+  onLink(see: (up: boolean) => void): void;
   /** Ends the connection; what was subscribed ends with it. */
   close(): Promise<void>;
 }
@@ -98,10 +100,20 @@ function clientOf(connection: NatsConnection, prefix: string, shownUrl: string, 
         see({ kind, id }, progress);
       });
     },
+    onLink(see) {
+      void followLink(connection, see);
+    },
     async close() {
       await connection.close();
     },
   };
+}
+
+async function followLink(connection: NatsConnection, see: (up: boolean) => void): Promise<void> {
+  for await (const { type } of connection.status()) {
+    if (type === 'disconnect') see(false);
+    else if (type === 'reconnect') see(true);
+  }
 }
 
 /** Follows a subject whose messages are JSON; a message that is not is none of ours. */

@@ -64,6 +64,19 @@ test('ticks without a fate are gaps, runs of them one row, and none before the f
   );
 });
 
+test('the ticks of a pause that goes on are no gap', () => {
+  const paused = { ...schedule, actors: [{ plan: 'a', state: 'paused' }] };
+  const { rows, all, notes } = audit({ schedules: [paused], fates: [2, 4].map(hour => fate(hour, 'ran')) });
+  expect(rows).toEqual([
+    '02 tick hourly ran',
+    '03 gap hourly no fate',
+    '04 tick hourly ran',
+    '05 pause hourly not decided yet',
+  ]);
+  expect(all[3]?.why).toBe(`5 ticks until ${at(9)}: the schedule is paused, and decides them when it goes on`);
+  expect(notes).toContain('gaps: 1');
+});
+
 test('what no record reaches back to is said, and told from the catalog as far as that goes', () => {
   const { rows, notes } = audit({
     runs: [{ ...run('backup', 'a-9', at(9)), at: at(9) }],

@@ -127,6 +127,7 @@ describe('actors', () => {
     expect(ran.stdout.split('\n')[0]).toMatch(/^KIND +ID +STATE +SINCE +AGENT +REASON +PROGRESS$/);
     expect(ran.stdout).toContain('preparing\\u{202e}');
     expect(ran.stdout).not.toContain('mail-1');
+    expect((await run(['ps', '--agent', 'nas-2'])).stderr).toContain('nothing runs that these options let through;');
     expect(service.asked[0]).toEqual(['actor.list', { plan: 'photos' }]);
     expect((await run(['ps', '--all'])).stdout).toContain('mail-1');
     expect(JSON.parse((await run(['ps', '-o', 'json'])).stdout).actors).toHaveLength(2);

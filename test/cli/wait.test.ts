@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { AnswerError } from '../../src/core/answer-error.ts';
 import { eventually } from '../support/eventually.ts';
+import { startNatsServer } from '../support/nats-server.ts';
 import { fakeCluster } from './fake-cluster.ts';
-import { wireRecord } from './fake-service.ts';
+import { startFakeService, wireRecord } from './fake-service.ts';
 import { startReeve } from './run-reeve.ts';
 
 const cluster = fakeCluster();
@@ -129,6 +130,51 @@ test('show -w follows a run to its end', async () => {
   const ran = await running.ended;
   expect(ran.status).toBe(5);
   expect(ran.stdout).toContain('2 files were left out; the whole list is in /x/skipped');
+});
+
+test('show -w of a run that has ended is its record, with the status of its ending', async () => {
+  const run = underWay();
+  run.record = later({ state: 'failed', reason: 'engine-failed' });
+  const ran = await start(['show', 'backup/photos-1', '-w']).ended;
+  expect(ran).toMatchObject({ status: 1, stdout: expect.stringContaining('engine-failed') });
+  expect((await start(['show', 'backup/photos-1']).ended).status).toBe(0);
+});
+
+test.each([[[]], [['-o', 'json']]])('Ctrl-C ends show -w %j with 6, which is no ending', async words => {
+  underWay();
+  const running = start(['show', 'backup/photos-1', '-w', ...words]);
+  await eventually('the wait', () => running.waits);
+  running.interrupt();
+  const ran = await running.ended;
+  expect(ran.status).toBe(6);
+  expect(ran.stderr).toContain('backup photos-1 has not ended');
+});
+
+test('watch and ps -w say when NATS goes away, and when it is back', async () => {
+  const server = await startNatsServer();
+  const service = await startFakeService(server.url);
+  try {
+    service.answers({ 'actor.list': () => ({ actors: [wireRecord()], cursor: null }) });
+    const variables = { REEVE_NATS_URL: server.url, NO_COLOR: '1' };
+    const plain = [startReeve(['watch'], { variables }), startReeve(['ps', '-w'], { variables })];
+    const drawn = startReeve(['ps', '-w'], { variables, columns: 120 });
+    const all = [...plain, drawn];
+    await eventually('the first list', () => all.every(({ waits }) => waits) && drawn.stdout.includes('photos-1'));
+    await server.kill();
+    const away = `NATS at ${server.url} is away`;
+    await eventually('that it is away', () => plain.every(({ stderr }) => stderr.includes(away)));
+    await eventually('the same in the table', () => drawn.stdout.includes(away));
+    await server.restart();
+    await eventually('that it is back', () => plain.every(({ stderr }) => stderr.includes('is back')));
+    await eventually('a table without it', () => !drawn.stdout.split('KIND').at(-1)?.includes(away));
+    for (const running of all) {
+      running.interrupt();
+      expect((await running.ended).status).toBe(0);
+    }
+  } finally {
+    await service.close();
+    await server.stop();
+  }
 });
 
 test('watch prints a line a transition until Ctrl-C; with -o json a record', async () => {

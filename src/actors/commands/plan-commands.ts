@@ -107,7 +107,7 @@ export function planCommands(parts: AgentParts) {
           throw new AnswerError(
             'conflict',
             `plan ${name} cannot be deleted: ${hanging.join('; ')}`,
-            'end what runs and delete its schedules first; keepBackups leaves its backups where they are',
+            'end what runs and delete its schedules first; keepBackups (--keep-backups) leaves its backups where they are',
           );
         if (await plans.delete(name, { requestId })) return {};
         throw await unknownPlan(parts, name);

@@ -48,6 +48,7 @@ export function addAudit(program: Command, cli: Cli): void {
         const nowMs = session.environment.clock.now();
         const sinceMs = momentOf('since', options.since, nowMs);
         const untilMs = options.until === undefined ? nowMs : momentOf('until', options.until, nowMs);
+        if (sinceMs > untilMs) throw backwards(options);
         const fates = await fatesBetween(session, sinceMs, untilMs);
         const schedules = await documentRows(session, 'Schedule');
         const runs = await runsOf(session);
@@ -68,6 +69,11 @@ function momentOf(option: string, text: string, nowMs: number): number {
   if (moment !== undefined) return moment;
   const hint = 'write for example 2026-05-01, 2026-05-01T06:00:00Z, or 3d for how long ago';
   throw new AnswerError('invalid', `--${option} ${text} names no moment`, hint);
+}
+
+function backwards({ since, until }: Options): AnswerError {
+  const message = until === undefined ? `--since ${since} is to come` : `--since ${since} is after --until ${until}`;
+  return new AnswerError('invalid', message, 'an audit is of a time that begins before it ends');
 }
 
 /** All of them, a page at a time from the newest: each page ends where the one before it began. */

@@ -55,7 +55,11 @@ async function list(session: Session, { data }: LocalOptions): Promise<number> {
 async function cancel(session: Session, id: string, { data }: LocalOptions): Promise<number> {
   const ended = isId(id) ? await cancelLocalRun(dataOf(session, data), id) : undefined;
   if (!ended)
-    throw new AnswerError('not-found', `no engine of a run ${id} was started here`, 'list with: reeve local ps');
+    throw new AnswerError(
+      'not-found',
+      `no engine of a run ${id} was started here`,
+      'list what there is with: reeve local ps --data DIR',
+    );
   if (!ended.gone) {
     const message = `processes of ${id} could not be ended: ${ended.pids.join(', ')}`;
     throw new AnswerError('refused', message, 'what waits for a device ends when that answers');

@@ -15,6 +15,13 @@ interface Options extends ActorFilter {
   all?: boolean;
 }
 
+/** What is not there: with a filter more may run than it lets through. */
+function emptyText({ ended }: RowFilter, filter: ActorFilter): string {
+  const isFiltered = Object.values(filter).some(value => value !== undefined);
+  const what = `nothing ${ended ? 'is there' : 'runs'}${isFiltered ? ' that these options let through' : ''}`;
+  return ended ? what : `${what}; \`reeve ps --all\` shows what has ended`;
+}
+
 export function addPs(program: Command, cli: Cli): void {
   program
     .command('ps')
@@ -41,8 +48,7 @@ export function addPs(program: Command, cli: Cli): void {
         view.trigger.recorded({ records: recordsForView(answer, filter) });
         const rows = rowsIn(view.getSnapshot().context, shown);
         session.result(answer, () => {
-          if (rows.length === 0)
-            session.say(all ? 'nothing there' : 'nothing runs; `reeve ps --all` shows what has ended');
+          if (rows.length === 0) session.say(emptyText(shown, filter));
           else session.print(...tableLines(actorColumns(session.colours, session.environment.clock.now()), rows));
         });
         return exitStatus.done;

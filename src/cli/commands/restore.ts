@@ -30,7 +30,7 @@ export function addRestore(program: Command, cli: Cli): void {
     )
     .argument('[backup]', 'id of the backup; with --repository, the newest one is the default')
     .option('--plan <plan>', 'the newest backup of this plan, instead of an id')
-    .option('--at <time|position|latest>', 'with --plan: the state at a time or position', 'latest')
+    .option('--at <time|position|latest>', 'with --plan: which state; this version restores only the latest')
     .option('--on <agent>', 'the agent that restores')
     .option('--to <dir>', 'the directory; empty or new')
     .option('--include <glob>', 'only what matches, may be given several times', eachOption)
@@ -51,6 +51,7 @@ export function addRestore(program: Command, cli: Cli): void {
     .action(
       cli.action(async (session: Session, backup: string | undefined, options: Options) => {
         const to = options.to === undefined ? undefined : resolve(session.environment.directory, options.to);
+        if (options.at !== undefined && options.plan === undefined) throw atWithoutPlan(options.at);
         if (options.repository !== undefined) {
           const repository = resolve(session.environment.directory, options.repository);
           return restoreOffline(session, {
@@ -61,8 +62,9 @@ export function addRestore(program: Command, cli: Cli): void {
             dryRun: options.dryRun === true,
           });
         }
-        const input = { ...chosen(backup, options), ...(to !== undefined && { to }), ...more(options) };
-        if (to === undefined && !options.dryRun) throw missingTarget();
+        const which = chosen(backup, options);
+        if (to === undefined) throw missingTarget();
+        const input = { ...which, to, ...more(options) };
         const answer = await session.request('restore.start', input);
         if (!options.dryRun) return followRun(session, 'restore', answer, options);
         session.result(answer, () => session.print(...dryRunLines(answer)));
@@ -73,6 +75,15 @@ export function addRestore(program: Command, cli: Cli): void {
 
 export function missingTarget(): AnswerError {
   return new AnswerError('invalid', 'no directory to restore into was named', 'give --to DIR, empty or new');
+}
+
+/** Rather than restore something else than was asked for. */
+function atWithoutPlan(at: string): AnswerError {
+  return new AnswerError(
+    'invalid',
+    `--at ${at} is for the backups of a plan`,
+    'give --plan PLAN with it, or a BACKUP alone',
+  );
 }
 
 function chosen(backup: string | undefined, { plan, at }: Options): Record<string, string> {

@@ -1,5 +1,7 @@
 /** `reeve show`, `history`, `explain` and `logs`: one actor, from each side. */
 import type { Command } from 'commander';
+import { printable } from '../../core/printable.ts';
+import type { ActorName, Client } from '../../nats/client.ts';
 import { isObject, recordOf } from '../../view/wire.ts';
 import { findActor } from '../actor-reference.ts';
 import { rowsOf, textOf } from '../answer-rows.ts';
@@ -25,20 +27,23 @@ export function addShow(program: Command, cli: Cli): void {
         const client = await session.client();
         const { actor, answer } = await findActor(client, text);
         const record = recordOf(answer.actor);
-        if (options.watch && record && !record.final) {
-          const waiting = { timeoutMs: undefined };
-          const { ended } = await waitForEnd(client, actor, session.environment, waiting);
-          if (session.json) session.print(JSON.stringify(await client.request('actor.get', actor)));
-          else if (ended) session.print(...endingLines(ended));
-          return ended ? statusOfEnding(ended.state) : exitStatus.done;
-        }
+        if (options.watch && record && !record.final) return watchActor(session, client, actor);
         session.result(answer, () => record && session.print(...recordLines(record, session.environment.clock.now())));
-        return exitStatus.done;
+        return options.watch && record ? statusOfEnding(record.state) : exitStatus.done;
       }),
     );
   addHistory(program, cli);
   addExplain(program, cli);
   addLogs(program, cli);
+}
+
+async function watchActor(session: Session, client: Client, actor: ActorName): Promise<number> {
+  const { ended } = await waitForEnd(client, actor, session.environment, { timeoutMs: undefined });
+  if (session.json) session.print(JSON.stringify(await client.request('actor.get', actor)));
+  else if (ended) session.print(...endingLines(ended));
+  if (ended) return statusOfEnding(ended.state);
+  session.say(`stopped watching because of Ctrl-C; ${actor.kind} ${printable(actor.id)} has not ended`);
+  return exitStatus.waitOver;
 }
 
 function addHistory(program: Command, cli: Cli): void {

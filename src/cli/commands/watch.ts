@@ -4,6 +4,7 @@ import { recordOf } from '../../view/wire.ts';
 import { type Cli, examples } from '../cli.ts';
 import { exitStatus } from '../exit-status.ts';
 import type { Session } from '../session.ts';
+import { tellLink } from '../tell-link.ts';
 import { transitionLine } from '../transition-line.ts';
 
 export function addWatch(program: Command, cli: Cli): void {
@@ -25,6 +26,7 @@ export function addWatch(program: Command, cli: Cli): void {
           }),
           session.environment.onInterrupt(resolve),
         ];
+        tellLink(session, client);
         session.say(`watching ${client.shownUrl}; Ctrl-C ends it`);
         await promise;
         for (const end of ends) end();
