@@ -5,6 +5,7 @@ import { type AnyMachineSnapshot, type EventObject, initialTransition, transitio
 import { runDeadlineMs, runMachine } from '../../machines/backup.ts';
 import type { OnDrain } from '../../src/domain/plan.ts';
 import type { RunContext, RunKind } from '../../src/domain/run.ts';
+import { repetitions, seedOf } from '../support/repetitions.ts';
 import { pathOf } from './graph.ts';
 import * as run from './runs.ts';
 
@@ -72,7 +73,7 @@ describe('whatever happens to a run', () => {
   });
 
   it('it survives JSON: the same state and context, read back, go the same way', () => {
-    each(({ after }) => expect(JSON.parse(JSON.stringify(after))).toEqual(after), 50);
+    each(({ after }) => expect(JSON.parse(JSON.stringify(after))).toEqual(after), repetitions(500));
   });
 });
 
@@ -87,7 +88,7 @@ interface Moment {
 
 const every = [...run.outcomes, ...run.allDeadlines, ...run.facts];
 
-function each(check: (moment: Moment) => void, numRuns = 100): void {
+function each(check: (moment: Moment) => void, numRuns = repetitions(1_000)): void {
   fc.assert(
     fc.property(lives, ({ task, onDrain, picks }) => {
       const machine = runMachine(task);
@@ -118,7 +119,7 @@ function each(check: (moment: Moment) => void, numRuns = 100): void {
         });
       }
     }),
-    { numRuns, seed: 20260301 },
+    { numRuns, ...seedOf(20260301) },
   );
 }
 

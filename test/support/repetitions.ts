@@ -8,3 +8,11 @@
 export function repetitions(full: number, share = 10): number {
   return process.env.REEVE_SOAK === '1' ? full : Math.ceil(full / share);
 }
+
+/**
+ * The seed of a property, for fast-check: `seed` always in an ordinary run, which is to say the same of the same code. A soak
+ * gets another each time, so that it comes to where none was; fast-check prints it, with the path, where the property fails.
+ */
+export function seedOf(seed: number): { seed?: number } {
+  return process.env.REEVE_SOAK === '1' ? {} : { seed };
+}
