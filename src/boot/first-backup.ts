@@ -40,12 +40,14 @@ export async function firstBackup({ stopping, ...first }: FirstBackup): Promise<
   if (stopping.aborted) return;
   const completed = waited.ended?.state === 'completed' || waited.ended?.state === 'partial';
   const { variables, home, platform } = environment;
-  const findsIt = options.nats === undefined && options.data === stateDirectory(platform, home, variables);
+  const isFound = options.nats === undefined && options.data === stateDirectory(platform, home, variables);
   const steps = nextSteps({
     plan,
     backup: completed ? String(id) : undefined,
     repository,
-    nats: findsIt ? undefined : client.shownUrl,
+    nats: client.shownUrl,
+    isFound,
+    prefix: options.prefix,
     command: variables.npm_lifecycle_event === undefined ? 'reeve' : 'npx reeve',
   });
   environment.stdout.write(`${steps.join('\n')}\n`);

@@ -8,15 +8,19 @@ export interface FirstBackup {
   backup: string | undefined;
   /** Path of the repository. */
   repository: string;
-  /** URL of NATS, where the commands need it told (another than the one that they find by themselves). */
-  nats: string | undefined;
+  /** URL of NATS. */
+  nats: string;
+  /** True where the commands find that one by themselves. */
+  isFound: boolean;
+  prefix: string;
   /** How the command is called here: `reeve`, or `npx reeve` in a checkout. */
   command: string;
 }
 
 /** Commands to try next, aligned, each with what it does. */
-export function nextSteps({ plan, backup, repository, nats, command }: FirstBackup): string[] {
-  const reeve = nats === undefined ? command : `${command} --nats ${nats}`;
+export function nextSteps(first: FirstBackup): string[] {
+  const { plan, backup, repository, nats, isFound, prefix, command } = first;
+  const reeve = [command, isFound ? '' : ` --nats ${nats}`, prefix === 'reeve' ? '' : ` --prefix ${prefix}`].join('');
   const steps: [string, string][] = [
     [`${reeve} backups`, 'what can be restored'],
     [`${reeve} restore --plan ${plan} --to DIR --wait`, 'get it back, into a new directory'],
@@ -24,7 +28,10 @@ export function nextSteps({ plan, backup, repository, nats, command }: FirstBack
     [`${reeve} watch`, 'each step of every actor, as it happens'],
     [`${reeve} history ${backup ?? 'ID'}`, 'what became of a run, and why'],
     [`${command} restore --repository ${repository} --to DIR`, 'with nothing but the repository'],
-    ['nats pub reeve.actor.backup.ID \'{"type":"backup.cancel"}\'', 'command an actor from any NATS client'],
+    [
+      `nats -s ${nats} pub ${prefix}.actor.backup.ID '{"type":"backup.cancel"}'`,
+      'command an actor from any NATS client',
+    ],
   ];
   const width = Math.max(...steps.map(([command]) => command.length));
   return [
