@@ -105,6 +105,9 @@ export class WorkTree {
     const tookMs = clock.now() - startedAt;
     const stopped = Math.max(0, before - unstopped.length);
     observe({ fact: 'drain.ended', tookMs, stopped, unstopped, at: timeText(clock.now()) });
+    // Taken back before it was over: what it still brought to rest goes on.
+    const opened = this.#opened as Promise<void> | undefined;
+    void opened?.then(() => this.#options.custody.compare('all'));
     return { stopped, unstopped: unstopped.map(({ kind, id, why }) => ({ kind, id, state: why })), tookMs };
   }
 }

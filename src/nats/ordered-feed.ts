@@ -13,7 +13,7 @@ import { createInbox, type Msg, type Subscription } from 'nats';
 import type { Link } from './connection.ts';
 import { createConsumer, isTransient, JetStreamRefusal, type Kept, readMessage, streamInfo } from './jetstream.ts';
 import { listen } from './listen.ts';
-import { heartbeatMs, orderedConsumer } from './ordered-consumer.ts';
+import { heartbeatMs, idleAfter, orderedConsumer } from './ordered-consumer.ts';
 
 export interface FeedOptions {
   stream: string;
@@ -45,6 +45,7 @@ class Feed {
   #consumerSeq = 0;
   #last: { seq: number; atMs: number } | undefined;
   #heardAtMs = 0;
+  #isResumed = false;
   #closed = false;
   readonly #stopListening: () => void;
   readonly #watchdog: NodeJS.Timeout;
@@ -100,6 +101,7 @@ class Feed {
 
   async #create(generation: number): Promise<void> {
     const start = await this.#start();
+    this.#isResumed = start.opt_start_seq !== undefined;
     if (generation !== this.#generation) return;
     const inbox = createInbox();
     this.#consumerSeq = 0;
@@ -135,6 +137,7 @@ class Feed {
       else if (stalled) this.#link.connection.publish(stalled);
       const lastSent = message.headers.get('Nats-Last-Consumer');
       if (lastSent && Number(lastSent) > this.#consumerSeq) void this.#begin();
+      else if (idleAfter(message) === this.#consumerSeq) this.#sayCaughtUp();
       return;
     }
     const place = placeOf(message.reply ?? '');
@@ -145,7 +148,8 @@ class Feed {
     this.#consumerSeq = place.consumerSeq;
     this.#last = place;
     this.#deliver(message, place);
-    if (place.pending === 0) this.#sayCaughtUp();
+    // From where it resumes, the count may be wrong (see stream-read.ts); a heartbeat says it then.
+    if (place.pending === 0 && !this.#isResumed) this.#sayCaughtUp();
   }
 
   #deliver(message: Msg, place: { seq: number; atMs: number }): void {

@@ -1,13 +1,17 @@
 /**
- * One reading of what a stream holds now, under a filter: a push consumer that ends with the message that was the newest
- * when the reading began. The server's own count of what is still to come is not trusted: from a sequence on, nats-server
- * 2.9 counts too many (such a reading never ended) or too few (it ended before its newest messages).
+ * One reading of what a stream holds now, under a filter: a push consumer that ends when it has caught up.
+ *
+ * 1. What the server counts as pending tells no end: nats-server 2.9 counts wrongly, too few as well as too many, where a
+ *    reading begins in the midst of subjects, and where messages are replaced under it.
+ * 2. It ends with the message that was the last one when it began. Of the last messages of subjects each subject must have
+ *    come by then; one whose message was replaced comes behind it, so the end is set anew until all have.
+ * 3. Where that message is gone, a heartbeat of a server that has nothing more to deliver ends it.
  */
 import type { ConsumerConfig } from '@nats-io/jetstream';
 import { createInbox } from 'nats';
 import type { Link } from './connection.ts';
 import { createConsumer, JetStreamRefusal, type Kept, readMessage } from './jetstream.ts';
-import { orderedConsumer } from './ordered-consumer.ts';
+import { idleAfter, orderedConsumer } from './ordered-consumer.ts';
 import { placeOf } from './ordered-feed.ts';
 
 export interface Reading {
@@ -30,35 +34,49 @@ export async function readStream(
   reading: Reading,
   see: (message: Kept) => boolean | undefined,
 ): Promise<void> {
-  const newest = await readMessage(link, stream, { last_by_subj: reading.filter });
-  if (!newest || isBefore(newest, reading.from)) return;
+  const lastOf = () => readMessage(link, stream, { last_by_subj: reading.filter });
+  const last = await lastOf();
+  if (last && isBehind(last, reading.from)) return;
   const inbox = createInbox();
-  let seen = 0;
+  const subjects = reading.from === 'last-per-subject' ? new Set<string>() : undefined;
+  let [seen, seenTo, end] = [0, 0, last?.seq ?? Number.POSITIVE_INFINITY];
+  let expected: number | undefined;
   let stall: NodeJS.Timeout | undefined;
   const done = Promise.withResolvers<void>();
   const stalled = () =>
     done.reject(new JetStreamRefusal({ code: 503, description: 'a reading stood still' }, reading.filter));
-  /** The server has nothing more to send: the newest message was removed meanwhile, or is not coming. */
-  const idle = () =>
-    void readMessage(link, stream, { seq: newest.seq }).then(kept => (kept ? stalled() : done.resolve()), done.reject);
+  const look = () => {
+    if (seenTo < end) return;
+    if (!subjects || (expected !== undefined && subjects.size >= expected)) return done.resolve();
+    if (expected === undefined) return;
+    end = Number.POSITIVE_INFINITY;
+    lastOf().then(newest => {
+      end = newest?.seq ?? end;
+      if (subjects.size >= (expected ?? 0)) look();
+    }, done.reject);
+  };
   const subscription = link.connection.subscribe(inbox, {
     callback: (error, message) => {
       if (error) return done.reject(error);
-      stall?.refresh();
       if (message.headers?.code === 100) {
         const held = message.headers.get('Nats-Consumer-Stalled'); // it waits for word of ours
         if (message.reply) message.respond();
         else if (held) link.connection.publish(held);
-        else idle();
+        if (idleAfter(message) === seen) done.resolve();
         return;
       }
+      stall?.refresh();
       const place = placeOf(message.reply ?? '');
       seen += 1;
       if (place?.consumerSeq !== seen) return stalled();
       const { subject, data, headers } = message;
+      const { seq, atMs } = place;
+      subjects?.add(subject);
+      seenTo = seq;
       try {
-        const more = see({ subject, seq: place.seq, atMs: place.atMs, data, header: name => headers?.get(name) ?? '' });
-        if (place.seq >= newest.seq || more === false) done.resolve();
+        const more = see({ subject, seq, atMs, data, header: name => headers?.get(name) ?? '' });
+        if (more === false) done.resolve();
+        else look();
       } catch (defect) {
         done.reject(defect);
       }
@@ -67,11 +85,14 @@ export async function readStream(
   // Handled below; a rejection before that must not count as unhandled.
   done.promise.catch(() => {});
   try {
-    await createConsumer(link, stream, {
+    const info = await createConsumer(link, stream, {
       ...startOf(reading.from),
       ...orderedConsumer(inbox, reading.filter, inactiveMs),
     });
+    if (!last && info.num_pending === 0 && info.delivered.consumer_seq === 0) return;
+    expected = info.num_pending + info.delivered.consumer_seq;
     stall = setTimeout(stalled, stallMs);
+    look();
     await done.promise;
   } finally {
     clearTimeout(stall);
@@ -79,9 +100,8 @@ export async function readStream(
   }
 }
 
-function isBefore({ seq, atMs }: Kept, from: Reading['from']): boolean {
-  if (typeof from === 'string') return false;
-  return 'seq' in from ? seq < from.seq : atMs < Math.floor(from.atMs);
+function isBehind({ seq, atMs }: Kept, from: Reading['from']): boolean {
+  return typeof from === 'object' && ('seq' in from ? seq < from.seq : atMs < Math.floor(from.atMs));
 }
 
 function startOf(from: Reading['from']): Partial<ConsumerConfig> {

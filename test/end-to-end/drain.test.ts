@@ -224,6 +224,24 @@ test('what an agent that stays drained has left at rest takes a cancel, runs its
   expect(agent.log.filter(({ fact }) => fact === 'defect')).toEqual([]);
 });
 
+test('a drain that is taken back while it waits for a run lets that go on as soon as it is over', async () => {
+  world.fill(10, 1_000_000);
+  await world.runAgent({
+    env: { REEVE_FAILPOINTS: 'frame.before-write=stop@9' },
+    config: world.agentFile('here', { grace: '4s' }),
+  });
+  await world.plan('docs', { onDrain: 'finish' });
+  const id = await world.start('docs');
+  await world.stoppedEngine();
+  await world.ask('agent.drain', { agent: 'here' });
+  await world.reached(id, ({ state }) => state === 'draining.finishing');
+  await world.ask('agent.undrain', { agent: 'here' });
+  expect(await world.ending(id)).toMatchObject({ state: 'completed' });
+  const states = await world.history(id);
+  const at = (wanted: string) => Date.parse(states.findLast(({ state }) => state === wanted)?.at ?? '');
+  expect(at('preparing') - at('suspended')).toBeLessThan(5_000); // and not at the next comparison
+});
+
 test('SIGTERM that comes while an agent starts ends it with 0 all the same', async () => {
   for (let round = 0; round < repetitions(20); round += 1) {
     const agent = world.startAgent();

@@ -1,57 +1,82 @@
-/** A reading of a stream has all that was stored before it began, and ends, whatever the server counts. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { publish, purgeSubject } from '../../src/nats/jetstream.ts';
-import { streamOf, subjectOf } from '../../src/nats/names.ts';
-import { type Reading, readStream } from '../../src/nats/stream-read.ts';
-import { type NatsStore, openNatsStore } from '../support/nats-store.ts';
+/** Readings of a real stream, on every binary that the tests are told of. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Link, openLink } from '../../src/nats/connection.ts';
+import { createStream } from '../../src/nats/jetstream.ts';
+import { readStream } from '../../src/nats/stream-read.ts';
+import { Dice } from '../support/dice.ts';
+import { natsServerBinaries, startNatsServer, type TestServer } from '../support/nats-server.ts';
 import { repetitions } from '../support/repetitions.ts';
 
-let nats: NatsStore;
-beforeAll(async () => {
-  nats = await openNatsStore();
-});
-afterAll(() => nats?.close());
-
-const subject = (key: string) => subjectOf(nats.names.actorsBucket, key);
-const put = async (key: string) => (await publish(nats.link, subject(key), 'x', { timeoutMs: 2_000 })).seq;
-
-async function read(filter: string, from: Reading['from']): Promise<number[]> {
-  const seen: number[] = [];
-  const stream = streamOf(nats.names.actorsBucket);
-  const see = ({ seq }: { seq: number }) => seen.push(seq) > 0;
-  const late = new Promise((_, reject) => setTimeout(reject, 5_000, new Error(`${filter} did not end`)).unref());
-  await Promise.race([readStream(nats.link, stream, { filter: subject(filter), from }, see), late]);
-  return seen;
-}
-
-test('from whatever sequence it reads, it sees each message from there on and ends', async () => {
-  const kinds = ['backup', 'schedule', 'agent'];
-  const stored: { kind: string | undefined; seq: number }[] = [];
-  for (let round = 0; round < repetitions(100, 12); round += 1) {
-    for (let n = 0; n < 20; n += 1) {
-      const written = stored.length;
-      const kind = kinds[written % kinds.length];
-      stored.push({ kind, seq: await put(`${kind}.r-${Math.floor(written / 7) % 30}`) });
+describe.each(await natsServerBinaries())('with %s', binary => {
+  let server: TestServer;
+  let link: Link;
+  const kept: number[] = [];
+  beforeAll(async () => {
+    server = await startNatsServer({ binary });
+    link = await openLink({ servers: [server.url], name: 'test' });
+    await createStream(link, { name: 'READ', subjects: ['read.>'], storage: 'file' } as never);
+    // Subjects that begin before others and end behind them, and strangers between.
+    const turns = Array.from({ length: 60 }, (_, n) => `read.ours.${n < 4 || n > 56 ? 'long' : Math.floor(n / 5)}`);
+    for (const [n, subject] of turns.entries()) {
+      const { seq } = (await link.connection.request(subject, 'x')).json<{ seq: number }>();
+      kept.push(seq);
+      if (n % 3 === 0) await link.connection.request('read.strange', 'x');
     }
-    for (let back = 1; back < 60; back += 4) {
-      const from = Math.max(1, (stored.at(-1)?.seq ?? 0) - back);
-      const wanted = stored.filter(({ kind, seq }) => kind === 'backup' && seq >= from).map(({ seq }) => seq);
-      expect([from, ...(await read('backup.>', { seq: from }))]).toEqual([from, ...wanted]);
-    }
+  });
+  afterAll(async () => {
+    await link?.close();
+    await server?.stop();
+  });
+
+  async function read(from: Parameters<typeof readStream>[2]['from'], filter = 'read.ours.>'): Promise<number[]> {
+    const seen: number[] = [];
+    await readStream(link, 'READ', { filter, from }, ({ seq }) => {
+      seen.push(seq);
+      return true;
+    });
+    return seen;
   }
-});
 
-test('where nothing is to be seen it ends at once', async () => {
-  const seq = await put('drill.one');
-  expect(await read('drill.>', { seq: seq + 1 })).toEqual([]);
-  expect(await read('drill.>', { atMs: Date.now() + 60_000 })).toEqual([]);
-  expect(await read('prune.>', 'last-per-subject')).toEqual([]);
-});
+  test('from whichever message it begins, a reading has all that follow, and ends', async () => {
+    expect(await read('all')).toEqual(kept);
+    for (let seq = 1; seq <= (kept.at(-1) ?? 0) + 1; seq += 1)
+      expect(await read({ seq }), `from ${seq}`).toEqual(kept.filter(each => each >= seq));
+  });
 
-test('it ends also where its newest message is removed while it reads', async () => {
-  const first = await put('verify.one');
-  await put('verify.two');
-  const reading = read('verify.>', 'all');
-  await purgeSubject(nats.link, streamOf(nats.names.actorsBucket), subject('verify.two'));
-  expect((await reading)[0]).toBe(first);
+  test('under a filter that nothing passes a reading ends', async () => {
+    expect(await read('all', 'read.nobody.>')).toEqual([]);
+    expect(await read({ atMs: Date.now() + 60_000 })).toEqual([]);
+    expect(await read({ seq: 1 }, 'read.nobody.>')).toEqual([]);
+  });
+
+  test('of subjects whose messages are replaced under it a reading has each, and ends', async () => {
+    await createStream(link, { name: 'LAST', subjects: ['last.>'], storage: 'file', max_msgs_per_subject: 1 } as never);
+    const put = (n: number) => link.connection.request(`last.${n}`, 'x');
+    const names = Array.from({ length: 30 }, (_, n) => n);
+    await Promise.all(names.map(put));
+    const dice = new Dice(7);
+    for (let round = 0; round < repetitions(1_000, 20); round += 1) {
+      const subjects = new Set<string>();
+      const reading = readStream(link, 'LAST', { filter: 'last.>', from: 'last-per-subject' }, ({ subject }) => {
+        subjects.add(subject);
+        return true;
+      });
+      const writes: Promise<unknown>[] = [];
+      for (let n = 0; n < 12; n += 1) {
+        writes.push(put(dice.below(30)));
+        if (n % 3 === 0) await new Promise(resolve => setImmediate(resolve));
+      }
+      await Promise.all([reading, ...writes]);
+      expect(subjects.size, `round ${round}`).toBe(30);
+    }
+  });
+
+  test('a reading whose last message goes meanwhile ends all the same', async () => {
+    const publish = async () => (await link.connection.request('read.gone', 'x')).json<{ seq: number }>().seq;
+    const [stays, goes] = [await publish(), await publish()];
+    const reading = read({ seq: stays }, 'read.gone');
+    await link.connection.request('$JS.API.STREAM.MSG.DELETE.READ', JSON.stringify({ seq: goes }));
+    expect(await reading).toEqual([stays]);
+    expect(await read('all', 'read.gone')).toEqual([stays]);
+  });
 });

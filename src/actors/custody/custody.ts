@@ -105,11 +105,11 @@ export class Custody {
     this.#orphans.created(stored);
   }
 
-  /** Compares now, after whatever is under way; never rejects. */
-  compare(): Promise<unknown> {
+  /** Compares now, after whatever is under way, with all records or, but now and then, the newer ones; never rejects. */
+  compare(which: 'all' | 'since' = 'since'): Promise<unknown> {
     return this.#next(async () => {
       this.#compared += 1;
-      await this.#takeOwn(this.#compared % wholeEach === 0 ? 'all' : 'since');
+      await this.#takeOwn(this.#compared % wholeEach === 0 ? 'all' : which);
     });
   }
 
