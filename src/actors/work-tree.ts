@@ -105,10 +105,15 @@ export class WorkTree {
     const tookMs = clock.now() - startedAt;
     const stopped = Math.max(0, before - unstopped.length);
     observe({ fact: 'drain.ended', tookMs, stopped, unstopped, at: timeText(clock.now()) });
-    // Taken back before it was over: what it still brought to rest goes on.
     const opened = this.#opened as Promise<void> | undefined;
-    void opened?.then(() => this.#options.custody.compare('all'));
+    void opened?.then(() => this.#takeBack()).catch(() => undefined); // whoever opened it hears of a failure
     return { stopped, unstopped: unstopped.map(({ kind, id, why }) => ({ kind, id, state: why })), tookMs };
+  }
+
+  /** A drain was taken back before it was over: what it brought to rest since then goes on. */
+  async #takeBack(): Promise<void> {
+    await this.#options.custody.compare('all');
+    await this.#options.schedules.keeper.surveyNow();
   }
 }
 

@@ -224,18 +224,23 @@ test('what an agent that stays drained has left at rest takes a cancel, runs its
   expect(agent.log.filter(({ fact }) => fact === 'defect')).toEqual([]);
 });
 
-test('a drain that is taken back while it waits for a run lets that go on as soon as it is over', async () => {
+test('a drain that is taken back while it waits for a run lets that and the schedules go on as soon as it is over', async () => {
   world.fill(10, 1_000_000);
-  await world.runAgent({
+  const agent = await world.runAgent({
     env: { REEVE_FAILPOINTS: 'frame.before-write=stop@9' },
     config: world.agentFile('here', { grace: '4s' }),
   });
   await world.plan('docs', { onDrain: 'finish' });
+  await world.ask('schedule.put', { name: 'yearly', plan: 'docs', task: 'backup', cron: '0 0 1 1 *' });
+  await world.reached('yearly--docs', ({ state }) => state === 'waiting', 'schedule');
   const id = await world.start('docs');
   await world.stoppedEngine();
   await world.ask('agent.drain', { agent: 'here' });
   await world.reached(id, ({ state }) => state === 'draining.finishing');
   await world.ask('agent.undrain', { agent: 'here' });
+  await agent.told('drain.ended');
+  const isBack = ({ state }: { state: string }) => state === 'waiting';
+  await world.reached('yearly--docs', isBack, 'schedule', 5_000);
   expect(await world.ending(id)).toMatchObject({ state: 'completed' });
   const states = await world.history(id);
   const at = (wanted: string) => Date.parse(states.findLast(({ state }) => state === wanted)?.at ?? '');

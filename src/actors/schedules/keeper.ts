@@ -97,6 +97,12 @@ export class Keeper<Schedule extends Selecting> {
       if (actor.kind === kind) tellIfTaken(actor, { type: 'agent.returned' });
   }
 
+  /** What an earlier supervisor let go since this one opened is taken over at once, or noted as anybody's. */
+  async surveyNow(): Promise<void> {
+    this.#looks = 0;
+    await this.#lookNext();
+  }
+
   /** Starts nothing more; resolves when a look under way is over. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
