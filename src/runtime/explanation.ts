@@ -1,4 +1,5 @@
 /** Why an actor is where it is, since when, what it waits for, until when, and what it can take. */
+import type { AnyMachineSnapshot } from 'xstate';
 import { waitsForOf } from './deadlines.ts';
 import type { MachineDefinition } from './definition.ts';
 import type { ActorRecord } from './record.ts';

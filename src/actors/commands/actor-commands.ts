@@ -86,7 +86,7 @@ export function actorCommands(parts: AgentParts) {
       handle: async ({ kind, id, command: asked }) => {
         const { record } = await knownOf(kind, id);
         const definition = parts.runtime.definition(kind);
-        if (asked) refuseUnknownCommand(kind, asked.type, Object.keys(definition?.commands ?? {}));
+        if (asked && definition) refuseUnknownCommand(kind, asked.type, Object.keys(definition.commands ?? {}));
         const away = await awayNow(record, parts);
         const explained = explain(shownAway(record, away), definition, asked?.type);
         if (away) return { ...explained, waitsFor: awayText(away), until: untilAway(away) };
