@@ -4,7 +4,6 @@
  * than it need be. Each body is a zstd frame of its own, for the compressor ends one with every write.
  */
 import { createZstdCompress, constants as zlib } from 'node:zlib';
-import { leftBehind } from './garbage.ts';
 
 const partBytes = 256 * 1024;
 const level = 1;
@@ -16,6 +15,8 @@ export class FrameCompressor {
     chunkSize: partBytes,
   });
   #parts: Buffer[] = [];
+  /** Parts of the body before: their memory is given back by hand, for the collector sees a few bytes of each. */
+  #lent: Buffer[] = [];
   /** Settles when the body before is done. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -24,7 +25,7 @@ export class FrameCompressor {
     this.#stream.on('error', () => undefined); // heard by whoever waits for a body
   }
 
-  /** `bytes` must stay as they are meanwhile. */
+  /** `bytes` must stay as they are meanwhile; the answer's parts are there until the next body is given. */
   compress(bytes: Buffer): Promise<Buffer[]> {
     const packed = this.#last.then(() => this.#compress(bytes));
     this.#last = packed.catch(() => undefined);
@@ -37,17 +38,22 @@ export class FrameCompressor {
   }
 
   #compress(bytes: Buffer): Promise<Buffer[]> {
+    for (const part of this.#lent) release(part);
     return new Promise((resolve, reject) => {
       this.#stream.once('error', reject); // a write that fails is not always called back
       this.#stream.write(bytes, error => {
         this.#stream.off('error', reject);
         if (error) return reject(error);
         while (this.#stream.readableLength > 0) this.#stream.read();
-        const parts = this.#parts;
+        this.#lent = this.#parts;
         this.#parts = [];
-        leftBehind(parts.reduce((sum, part) => sum + part.length, 0));
-        resolve(parts);
+        resolve(this.#lent);
       });
     });
   }
+}
+
+/** Frees a buffer with its last part. */
+function release({ buffer, byteOffset, byteLength }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && byteOffset + byteLength === buffer.byteLength) buffer.transfer(0);
 }

@@ -21,12 +21,15 @@ const linesAtOnce = 32 * 1024;
 /** So much content of files may be in lines that are not in the draft yet: a killed run reads it once more. */
 const contentAtOnce = 8 * 1024 * 1024;
 
+/** Lines are names and hashes: higher levels take twice the time and 2 MB more, and come out larger. */
+const level = 1;
+
 export class ManifestWriter {
   readonly totals: Totals = { files: 0, directories: 0, bytes: 0 };
   readonly #repository: Repository;
   readonly #directory: string;
   readonly #draft: string;
-  readonly #packer = createZstdCompress();
+  readonly #packer = createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: level } });
   readonly #file: WriteStream;
   readonly #written: Promise<void>;
   /** What is written next, many lines at once. */

@@ -14,11 +14,10 @@ export function engineVariables(task: Job['task']): Record<string, string> {
 /**
  * What V8 is told. It would let the young generation grow to 128 MB, also where next to nothing of it lives on. Nor has a
  * backup much code to be made faster, for hashing and compressing are Node's: V8's choice of size before speed takes a
- * tenth more processor time of small files, and a tenth less memory; without its last compiler it is a twentieth more and
- * less again; and without copies of its builtins, 2 MB less a thread. (Options have to stand in the command: given by
- * NODE_OPTIONS, threads take nothing from the compile cache.)
+ * tenth more processor time of small files, and a tenth less memory; and without copies of its builtins it takes 2 MB less
+ * a thread. (Options have to stand in the command: given by NODE_OPTIONS, threads take nothing from the compile cache.)
  */
-const backupOptions = ['--max-semi-space-size=2', '--optimize-for-size', '--no-turbofan', '--no-short-builtin-calls'];
+const backupOptions = ['--max-semi-space-size=2', '--optimize-for-size', '--no-short-builtin-calls'];
 const otherOptions = ['--max-semi-space-size=4'];
 
 /** The command and its arguments, for a job file at this path. */
