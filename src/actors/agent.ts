@@ -10,6 +10,7 @@ import { agentCommands, agentDeadlineMs, agentMachine, version as machineVersion
 import { version as scheduleVersion } from '../../machines/schedule.ts';
 import { isUnavailable } from '../core/answer-error.ts';
 import { defectOf, errorOf } from '../core/defect.ts';
+import { timeText } from '../core/time-text.ts';
 import type { AgentConfig } from '../domain/agent-config.ts';
 import type { Observer } from '../domain/facts.ts';
 import { runKinds } from '../domain/run.ts';
@@ -17,7 +18,6 @@ import { type CommandService, serveCommands } from '../nats/command-service.ts';
 import type { MachineDefinition } from '../runtime/definition.ts';
 import type { ActorRecord } from '../runtime/record.ts';
 import type { StoredRecord } from '../runtime/record-store.ts';
-import { timeText } from '../runtime/step-record.ts';
 import { Supervisor } from '../runtime/supervisor.ts';
 import { SystemClock } from '../runtime/system-clock.ts';
 import { isDiskFull } from './agent-disk.ts';

@@ -3,7 +3,7 @@ import { isUnavailable } from '../core/answer-error.ts';
 import type { Clock } from '../core/clock.ts';
 import { defectOf } from '../core/defect.ts';
 import type { RuntimeObserver } from '../core/runtime-facts.ts';
-import { timeText } from '../runtime/step-record.ts';
+import { timeText } from '../core/time-text.ts';
 
 /**
  * Resolves with what `work` does, or undefined where it failed. That NATS is away others say; anything else is told as a

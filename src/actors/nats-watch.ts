@@ -3,9 +3,9 @@
  * one whose disk was full, takes connections and loses them again.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { timeText } from '../core/time-text.ts';
 import type { Observer } from '../domain/facts.ts';
 import type { Link } from '../nats/connection.ts';
-import { timeText } from '../runtime/step-record.ts';
 
 export interface NatsWatchOptions {
   link: Pick<Link, 'onChange' | 'isUp' | 'isClosed'>;

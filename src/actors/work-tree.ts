@@ -3,10 +3,10 @@
  * is built anew when a drained agent is told to go on.
  */
 import type { DrainReport } from '../../machines/agent.ts';
+import { timeText } from '../core/time-text.ts';
 import type { MachineDefinition } from '../runtime/definition.ts';
 import type { ActorRecord } from '../runtime/record.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { timeText } from '../runtime/step-record.ts';
 import { type ChildSpec, Supervisor } from '../runtime/supervisor.ts';
 import type { Custody } from './custody/custody.ts';
 import { watchResting } from './runs/resting-runs.ts';

@@ -2,9 +2,9 @@
 import type { AnyMachineSnapshot, EventObject } from 'xstate';
 import type { Clock } from '../core/clock.ts';
 import type { StateMeta } from '../core/machine-spec.ts';
+import { timeText } from '../core/time-text.ts';
 import type { DurableActor } from './durable-actor.ts';
 import type { Host } from './host.ts';
-import { timeText } from './step-record.ts';
 import type { Unstopped } from './supervisor.ts';
 
 /** What an effect has to end after its abort, also where the deadline is over. */

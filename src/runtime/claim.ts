@@ -1,12 +1,13 @@
 /** Taking a record over: what of it this agent's machine can run, and the record that says whose it is now. */
 import type { AnyMachineSnapshot, EventObject } from 'xstate';
+import { timeText } from '../core/time-text.ts';
 import { type Deadlines, deadlinesOf } from './deadlines.ts';
 import type { MachineDefinition } from './definition.ts';
 import { selfAfter } from './foresight.ts';
 import type { Host } from './host.ts';
 import { type ActorRecord, keyOf, type Owner } from './record.ts';
 import type { StoredRecord } from './record-store.ts';
-import { canTakeOf, firstPart, textOf, timesText, timeText } from './step-record.ts';
+import { canTakeOf, firstPart, textOf, timesText } from './step-record.ts';
 
 /** State and context of a record in this version of its machine. Throws where the machine cannot run it. */
 export function selfOf(definition: MachineDefinition, record: ActorRecord): Pick<ActorRecord, 'state' | 'context'> {

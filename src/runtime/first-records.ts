@@ -3,6 +3,7 @@
  * its record is durable before anything of it runs.
  */
 import { createActor, type EventObject } from 'xstate';
+import { timeText } from '../core/time-text.ts';
 import { claimOf, selfAfterClaim, selfOf, timesOf } from './claim.ts';
 import type { MachineDefinition } from './definition.ts';
 import type { DurableLogic } from './durable.ts';
@@ -12,7 +13,7 @@ import { isBeyond } from './mailboxes.ts';
 import { type ActorRecord, type MailPosition, type Owner, requestsMax } from './record.ts';
 import type { StoredRecord } from './record-store.ts';
 import { snapshotOf } from './snapshot-of.ts';
-import { recordOf, type Standing, timeText } from './step-record.ts';
+import { recordOf, type Standing } from './step-record.ts';
 
 export interface CreateOptions {
   input: object;

@@ -12,13 +12,13 @@ import { isUnavailable } from '../core/answer-error.ts';
 import { backoffMs } from '../core/backoff.ts';
 import { defectOf } from '../core/defect.ts';
 import { failpoint } from '../core/failpoint.ts';
+import { timeText } from '../core/time-text.ts';
 import type { MachineDefinition } from './definition.ts';
 import type { Envelope, Verdict } from './durable.ts';
 import type { Host } from './host.ts';
 import { answerOf, judge, poisonKey, type Refused, refusalOf, typeOf } from './intake.ts';
 import { isBeyond, type Mail, placeAfter } from './mailboxes.ts';
 import { type ActorRecord, type MailPosition, summaryOf } from './record.ts';
-import { timeText } from './step-record.ts';
 
 /** An envelope of a message: its step's record moves the place to it. */
 export interface MailEnvelope extends Envelope {

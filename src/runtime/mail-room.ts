@@ -9,12 +9,12 @@
 import { isUnavailable } from '../core/answer-error.ts';
 import { backoffMs } from '../core/backoff.ts';
 import { defectOf } from '../core/defect.ts';
+import { timeText } from '../core/time-text.ts';
 import type { DurableActor } from './durable-actor.ts';
 import type { Host } from './host.ts';
 import { answerOf, type Refused, refusalOf, repeatedAt, requestIdOf, typeOf } from './intake.ts';
 import { isBeyond, type Mail, placeAfter } from './mailboxes.ts';
 import { type ActorRecord, keyOf, type MailPosition } from './record.ts';
-import { timeText } from './step-record.ts';
 
 export interface MailRoomPort {
   host: Host;

@@ -7,6 +7,7 @@
 import type { EventObject } from 'xstate';
 import { isUnavailable } from '../core/answer-error.ts';
 import { defectOf, errorOf } from '../core/defect.ts';
+import { timeText } from '../core/time-text.ts';
 import { drainActor, settle, tellIfTaken } from './actor-drain.ts';
 import type { MachineDefinition } from './definition.ts';
 import type { DurableActor, Exit, OnExit } from './durable-actor.ts';
@@ -16,7 +17,6 @@ import { MailPurger } from './mail-purger.ts';
 import { MailRoom } from './mail-room.ts';
 import { keyOf } from './record.ts';
 import type { StoredRecord } from './record-store.ts';
-import { timeText } from './step-record.ts';
 import type { Child, ChildLife, Supervisor, Unstopped } from './supervisor.ts';
 
 export interface RunningActorsOptions {

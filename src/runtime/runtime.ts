@@ -7,6 +7,7 @@ import { AnswerError } from '../core/answer-error.ts';
 import { defectOf } from '../core/defect.ts';
 import { Gate } from '../core/gate.ts';
 import { isId } from '../core/ids.ts';
+import { timeText } from '../core/time-text.ts';
 import type { MachineDefinition } from './definition.ts';
 import type { DurableActor, OnExit } from './durable-actor.ts';
 import { createDurable, createForOther } from './first-records.ts';
@@ -14,7 +15,6 @@ import type { Host } from './host.ts';
 import { type ActorRecord, keyOf } from './record.ts';
 import type { StoredRecord } from './record-store.ts';
 import { type Kind, RunningActors, type RunningActorsOptions } from './running-actors.ts';
-import { timeText } from './step-record.ts';
 import type { Supervisor } from './supervisor.ts';
 
 export interface StartOptions {

@@ -1,7 +1,9 @@
 /** From a step to its record: the one write that is the state, its cause and its history. */
+
 import { type AnyMachineSnapshot, type EventObject, getNextTransitions, type StateValue } from 'xstate';
 import type { JsonObject } from '../core/json.ts';
 import type { Commands } from '../core/machine-spec.ts';
+import { timeText } from '../core/time-text.ts';
 import { type Deadlines, deadlinesOf } from './deadlines.ts';
 import type { MachineDefinition } from './definition.ts';
 import { type ActorRecord, type MailPosition, type Owner, requestsMax } from './record.ts';
@@ -105,21 +107,6 @@ export function timesText(deadlines: Deadlines): Record<string, string> {
   for (const name in deadlines) texts[name] = timeText(deadlines[name] as number);
   return texts;
 }
-
-/**
- * RFC 3339 UTC with milliseconds. The last two are kept, for many are asked for within one millisecond: the present, and
- * the deadline of those that start in it.
- */
-export function timeText(atMs: number): string {
-  if (atMs === lastTime.atMs) return lastTime.text;
-  const before = lastTime;
-  lastTime = atMs === timeBefore.atMs ? timeBefore : { atMs, text: new Date(atMs).toISOString() };
-  timeBefore = before;
-  return lastTime.text;
-}
-
-let lastTime = { atMs: 0, text: '1970-01-01T00:00:00.000Z' };
-let timeBefore = lastTime;
 
 function requestsAfter(requests: string[], event: EventObject): string[] {
   const { requestId } = event as { requestId?: unknown };

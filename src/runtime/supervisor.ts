@@ -20,9 +20,9 @@ import {
 import { type Backoff, backoffMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import type { RuntimeObserver } from '../core/runtime-facts.ts';
+import { timeText } from '../core/time-text.ts';
 import { type ChildExit, ChildSlot, type ChildSpec, type SlotPort } from './child-slot.ts';
 import { stopChildren, type Unstopped } from './child-stop.ts';
-import { timeText } from './step-record.ts';
 
 export type { Child, ChildExit, ChildLife, ChildSpec } from './child-slot.ts';
 export type { Unstopped } from './child-stop.ts';

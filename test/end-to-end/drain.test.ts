@@ -62,8 +62,9 @@ test('SIGTERM ends an agent with 0 whose engine is stopped, and leaves no proces
 
 test('a second SIGTERM ends at once an agent whose engine takes its time to stop, and the backup goes on at the next start', async () => {
   world.fill(60, 1_000_000);
-  // Its engine stands still again at each chunk, so it does not come to its end when asked politely.
-  const agent = await world.runAgent({ env: { REEVE_FAILPOINTS: 'frame.before-write=stop' } });
+  // Its engine stands still once more on the way to its end, so it does not come there when asked politely.
+  const env = { REEVE_FAILPOINTS: 'frame.before-write=stop@5,backup.before-keep=stop' };
+  const agent = await world.runAgent({ env });
   await world.plan('docs');
   const id = await world.start('docs');
   await world.stoppedEngine();

@@ -23,8 +23,6 @@ const kindText = z.string().regex(/^[a-z][a-z-]{0,31}$/, 'is not a kind');
 const actor = { kind: kindText, id: idText };
 const logBytesMax = 64 * 1024;
 
-/** Every kind that the wire names, also those that this version runs none of: a mistyped one is told as that. */
-
 export function actorCommands(parts: AgentParts) {
   const { store } = parts;
   const knownOf = (kind: string, id: string) => {

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { AnswerError } from '../../core/answer-error.ts';
+import { timeText } from '../../core/time-text.ts';
 import type { CatalogEntry } from '../../domain/catalog.ts';
 import { commandFields } from '../../domain/commands.ts';
 import { untilMs, untilText } from '../../domain/pause.ts';
@@ -11,7 +12,6 @@ import type { Plan } from '../../domain/plan.ts';
 import { runOf } from '../../domain/run.ts';
 import { runIdOfRequest } from '../../domain/run-id.ts';
 import { type AnyCommand, command } from '../../nats/command-service.ts';
-import { timeText } from '../../runtime/step-record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { answerPlaced } from '../responsibility.ts';
 import { heldBy, readersOf } from '../retention/retention-decision.ts';

@@ -1,9 +1,9 @@
 /** `fate.list`: what became of each tick. */
 import { z } from 'zod';
+import { timeText } from '../../core/time-text.ts';
 import { momentMs, momentText } from '../../domain/moments.ts';
 import { nameText } from '../../domain/texts.ts';
 import { type AnyCommand, command } from '../../nats/command-service.ts';
-import { timeText } from '../../runtime/step-record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 
 export function fateCommands({ fates, clock }: AgentParts): Record<string, AnyCommand> {

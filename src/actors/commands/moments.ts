@@ -1,7 +1,7 @@
 /** Moments that commands name. */
 import { AnswerError } from '../../core/answer-error.ts';
+import { timeText } from '../../core/time-text.ts';
 import { untilMs } from '../../domain/pause.ts';
-import { timeText } from '../../runtime/step-record.ts';
 
 /** The moment of a checked `until`, as RFC 3339; `invalid` for one that is over. */
 export function momentOf(command: string, until: string, now: number): string {

@@ -7,13 +7,13 @@
  * 3. A run of this agent that another has ended meanwhile, or is ending, stops here at once, with all its processes.
  */
 import type { Clock } from '../../core/clock.ts';
+import { timeText } from '../../core/time-text.ts';
 import type { Observer } from '../../domain/facts.ts';
 import { type RunContext, runOf } from '../../domain/run.ts';
 import type { Membership } from '../../runtime/membership.ts';
 import type { ActorRecord } from '../../runtime/record.ts';
 import type { StoredRecord } from '../../runtime/record-store.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { timeText } from '../../runtime/step-record.ts';
 import { inBackground } from '../in-background.ts';
 import { agentOf, hostAwayOf } from './host-away.ts';
 import { Orphans } from './orphans.ts';

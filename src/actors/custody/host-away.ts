@@ -7,10 +7,10 @@
  *    One that it took may go on there, so it is the agent's own for as long as the plan's `hostAway`.
  */
 import type { JsonObject } from '../../core/json.ts';
+import { timeText } from '../../core/time-text.ts';
 import { isRunKind, runOf } from '../../domain/run.ts';
 import type { Member, Membership } from '../../runtime/membership.ts';
 import type { ActorRecord } from '../../runtime/record.ts';
-import { timeText } from '../../runtime/step-record.ts';
 
 /** Who judges, and what it knows of the others. */
 export interface Judge {

@@ -10,6 +10,7 @@
  *    are there at once.
  */
 import { isUnavailable } from '../../core/answer-error.ts';
+import { timeText } from '../../core/time-text.ts';
 import { heirOf } from '../../domain/placement.ts';
 import { runOf } from '../../domain/run.ts';
 import { parsedPayload } from '../../runtime/intake.ts';
@@ -17,7 +18,6 @@ import type { Member, Membership } from '../../runtime/membership.ts';
 import { type ActorRecord, keyOf } from '../../runtime/record.ts';
 import type { StoredRecord } from '../../runtime/record-store.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { timeText } from '../../runtime/step-record.ts';
 import { agentOf, hostAwayOf } from './host-away.ts';
 
 export interface OrphansOptions {

@@ -10,10 +10,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isUnavailable } from '../../core/answer-error.ts';
 import { defectOf } from '../../core/defect.ts';
+import { timeText } from '../../core/time-text.ts';
 import type { Fact } from '../../domain/facts.ts';
 import { dueAtMs, type Overdue, overdueOf } from '../../domain/overdue.ts';
 import type { Plan } from '../../domain/plan.ts';
-import { timeText } from '../../runtime/step-record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { ownOf } from '../responsibility.ts';
 import { KnownBackups } from './known-backups.ts';

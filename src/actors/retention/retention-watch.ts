@@ -6,11 +6,11 @@
  */
 import { AnswerError, isUnavailable } from '../../core/answer-error.ts';
 import { defectOf } from '../../core/defect.ts';
+import { timeText } from '../../core/time-text.ts';
 import type { CatalogEntry } from '../../domain/catalog.ts';
 import type { Fact } from '../../domain/facts.ts';
 import { pauseNow } from '../../domain/pause.ts';
 import type { StoredPlan } from '../../domain/plan-store.ts';
-import { timeText } from '../../runtime/step-record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { isOwn } from '../responsibility.ts';
 import { startRun } from '../runs/start-run.ts';

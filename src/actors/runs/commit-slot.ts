@@ -5,11 +5,11 @@
  * nobody but a run's own agent decides a slot that is a file.
  */
 import type { RunEffectInput, SlotOutput } from '../../../machines/run-effects.ts';
+import { timeText } from '../../core/time-text.ts';
 import type { CatalogEntry, SlotContent } from '../../domain/catalog.ts';
 import type { RunContext } from '../../domain/run.ts';
 import { engineOf } from '../../engines/engines.ts';
 import { permanent } from '../../engines/failures.ts';
-import { timeText } from '../../runtime/step-record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { rememberRepository, requireRepository } from '../plans/known-repositories.ts';
 import { repositoryName } from '../plans/places.ts';

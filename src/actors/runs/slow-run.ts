@@ -1,8 +1,8 @@
 /** Tells of a run that has used most of its deadline `run`, while somebody can still do something about it. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { timeText } from '../../core/time-text.ts';
 import { lastDurationsMs } from '../../domain/durations.ts';
 import { type RunContext, runOf } from '../../domain/run.ts';
-import { timeText } from '../../runtime/step-record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { recordsOf } from '../commands/records.ts';
 

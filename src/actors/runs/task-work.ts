@@ -1,12 +1,12 @@
 /** What differs from task to task in the work of a run; what all have in common is in run-effects.ts. */
 import type { RunEffectInput } from '../../../machines/run-effects.ts';
 import { failureOf } from '../../core/failure.ts';
+import { timeText } from '../../core/time-text.ts';
 import type { AgentConfig } from '../../domain/agent-config.ts';
 import type { RunContext, RunKind, TransferOutput } from '../../domain/run.ts';
 import { type EngineScope, type EngineStep, isStep } from '../../engines/engine.ts';
 import { engineOf } from '../../engines/engines.ts';
 import { permanent } from '../../engines/failures.ts';
-import { timeText } from '../../runtime/step-record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { condemn, removeCondemned } from '../retention/prune-run.ts';
 import { drillPhase, transferDrill } from './drill.ts';

@@ -2,8 +2,9 @@
  * In which order records are taken over: those that are due, or will be before all are there, by their time; behind them the
  * others, as they are stored. What ticks most often was written last, and would come last of a hundred thousand.
  */
+
+import { timeText } from '../../core/time-text.ts';
 import type { StoredRecord } from '../../runtime/record-store.ts';
-import { timeText } from '../../runtime/step-record.ts';
 
 const soonMs = 60_000;
 

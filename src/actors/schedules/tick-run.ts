@@ -5,13 +5,13 @@
 import type { RunInput } from '../../../machines/run-context.ts';
 import { AnswerError } from '../../core/answer-error.ts';
 import { failpoint } from '../../core/failpoint.ts';
+import { timeText } from '../../core/time-text.ts';
 import { pauseNow } from '../../domain/pause.ts';
 import { agentOfPlan } from '../../domain/placement.ts';
 import type { StoredPlan } from '../../domain/plan-store.ts';
 import type { RunKind } from '../../domain/run.ts';
 import type { ScheduleContext, Turn } from '../../domain/schedule-context.ts';
 import type { ActorRecord } from '../../runtime/record.ts';
-import { timeText } from '../../runtime/step-record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { candidatesOf } from '../responsibility.ts';
 import { runPolicyOf } from '../runs/run-policy.ts';

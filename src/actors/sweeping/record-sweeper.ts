@@ -7,11 +7,11 @@
  */
 import { isUnavailable } from '../../core/answer-error.ts';
 import { defectOf } from '../../core/defect.ts';
+import { timeText } from '../../core/time-text.ts';
 import type { CatalogEntry } from '../../domain/catalog.ts';
 import { leavingMs, type OverRun } from '../../domain/record-age.ts';
 import { isRunKind, runOf } from '../../domain/run.ts';
 import type { StoredRecord } from '../../runtime/record-store.ts';
-import { timeText } from '../../runtime/step-record.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { agentsThatLive, speaks } from '../responsibility.ts';
 

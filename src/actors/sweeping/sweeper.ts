@@ -11,8 +11,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isUnavailable } from '../../core/answer-error.ts';
 import { defectOf } from '../../core/defect.ts';
+import { timeText } from '../../core/time-text.ts';
 import type { Fact } from '../../domain/facts.ts';
-import { timeText } from '../../runtime/step-record.ts';
 import type { Child, ChildSpec } from '../../runtime/supervisor.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { sweepRepositories } from './sweep-repositories.ts';

@@ -5,6 +5,7 @@
  */
 import type { BigIntStats } from 'node:fs';
 import { join } from 'node:path';
+import { failpoint } from '../../core/failpoint.ts';
 import { FailureError } from '../../core/failure.ts';
 import { readSlot } from '../../repository/commit-slot.ts';
 import { leftBehind } from '../../repository/garbage.ts';
@@ -128,6 +129,7 @@ class Backup {
 
   /** What is read already, for the next attempt. */
   async #keep(): Promise<void> {
+    failpoint('backup.before-keep');
     if (this.#options.signal.aborted) await this.#pool.end('keep').catch(() => undefined);
     await this.#manifest.keep().catch(() => undefined);
   }

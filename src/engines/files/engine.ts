@@ -7,6 +7,7 @@ import { removeOwnDrafts, tracesIn } from '../../repository/traces.ts';
 import type { Engine, EngineScope, EngineStep } from '../engine.ts';
 import { permanent } from '../failures.ts';
 import { jobStep } from '../job-step.ts';
+import { restoreOf } from '../restore-request.ts';
 import { checkFiles } from './check.ts';
 import { engineCommand, engineVariables } from './command.ts';
 import type { EngineResultOf } from './events.ts';
@@ -31,13 +32,13 @@ export const filesEngine: Engine = {
     const { task } = scope.run;
     if (task === 'backup') return filesStep(scope, () => backupJob(scope), backupOutput);
     const repository = pathOf(scope);
-    const { backup, to, include } = restoreOf(scope);
+    const { backup, to, include } = restoreOf(scope.run);
     if (task === 'verify')
       return filesStep(scope, { task, repository, backup }, result => verifyOutput(backup, result));
     return filesStep(scope, { task: 'restore', repository, backup, to, include }, restoreOutput);
   },
   compare: scope => {
-    const { backup, to } = restoreOf(scope);
+    const { backup, to } = restoreOf(scope.run);
     const job = { task: 'compare' as const, repository: pathOf(scope), backup, to };
     return filesStep(scope, job, result => compareOutput(backup, result));
   },
@@ -78,11 +79,6 @@ async function backupJob({ run, config, previous, repository }: EngineScope): Pr
     // Each run has its share, so that as many as may run at once keep to the limit together.
     ...(bytesPerSecond !== null && { bytesPerSecond: Math.max(1, Math.floor(bytesPerSecond / runs)) }),
   };
-}
-
-function restoreOf({ run }: EngineScope) {
-  if (run.restore) return run.restore;
-  throw permanent('engine-failed', `${run.task} ${run.id} names no backup`, '');
 }
 
 function backupOutput(staged: EngineResultOf<'backup'>): TransferOutput {
