@@ -1,8 +1,9 @@
 /**
- * Collects garbage before it hangs on to too much memory. Compressing, and decompressing, leaves buffers behind each time; what holds them is
- * a few bytes of heap, so the collector sees no reason to come by until they are some hundred megabytes. Most of them are
- * young, and a collection of what is young takes less than a millisecond; what escapes those is found by a thorough one,
- * which takes some milliseconds of so small a heap.
+ * Collects garbage before it hangs on to too much memory. Decompressing, and walking many entries, leaves buffers behind
+ * each time; what holds them is a few bytes of heap, so the collector sees no reason to come by until they are some hundred
+ * megabytes. Most of them are young, and a collection of what is young takes less than a millisecond; what escapes those is
+ * found by a thorough one, which takes some milliseconds of so small a heap. (Where one part alone knows when a buffer is
+ * done with, it frees it by hand: frame-compressor.ts.)
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
