@@ -22,8 +22,8 @@ export function actorColumns(colours: Colours, now: number): Column<ActorRow>[] 
   ];
 }
 
-function shownProgress({ record, progress }: ActorRow): string | undefined {
-  if (!progress || record.final) return undefined;
+function shownProgress({ progress }: ActorRow): string | undefined {
+  if (!progress) return undefined;
   const share = shareOf(progress);
   return [share === undefined ? '' : `${Math.floor(share * 100)}%`, figuresOf(progress)].filter(Boolean).join(', ');
 }

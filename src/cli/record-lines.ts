@@ -1,6 +1,7 @@
 /** One record for people: what `reeve show` prints. */
 import { printable } from '../core/printable.ts';
 import { formatSize } from '../core/sizes.ts';
+import { hasMoved } from '../view/cluster-view.ts';
 import { isObject, progressOf, type SeenRecord } from '../view/wire.ts';
 import { textOf } from './answer-rows.ts';
 import { figuresOf } from './progress-bar.ts';
@@ -10,7 +11,7 @@ import { shownAge, shownTime } from './times.ts';
 /** `now` in milliseconds: ages are counted to it. */
 export function recordLines(record: SeenRecord, now: number): string[] {
   const { context } = record;
-  const progress = record.final ? undefined : progressOf(context.progress);
+  const progress = hasMoved(record) ? undefined : progressOf(context.progress);
   const result = isObject(context.result) ? context.result : {};
   return [
     ...fieldLines([

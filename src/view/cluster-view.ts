@@ -3,7 +3,7 @@
  *
  * 1. A record never replaces a newer one of its actor (by time, then by the revision that it follows). The same one with
  *    its context replaces one without, for lists leave contexts out.
- * 2. A final actor has no progress.
+ * 2. A final actor has no progress, nor has a run that has moved all that it moves: what was told last is behind it.
  * 3. At most `endedMax` final actors are kept: the newest.
  */
 import { createStore } from '@xstate/store';
@@ -102,7 +102,14 @@ function passes(record: SeenRecord, filter: RowFilter): boolean {
 }
 
 function rowOf(state: ClusterState, record: SeenRecord): ActorRow {
-  return { record, progress: state.progress.get(actorKey(record)) ?? progressOf(record.context.progress) };
+  const progress = state.progress.get(actorKey(record)) ?? progressOf(record.context.progress);
+  return { record, progress: hasMoved(record) ? undefined : progress };
+}
+
+/** A drill compares in `verifying`, and says how far it is. */
+export function hasMoved({ kind, state, final }: SeenRecord): boolean {
+  const [first = ''] = state.split('.', 1);
+  return final || ['committing', 'cleaning'].includes(first) || (first === 'verifying' && kind !== 'drill');
 }
 
 function isNewer(record: SeenRecord, known: SeenRecord): boolean {

@@ -49,6 +49,19 @@ test('progress is shown while an actor runs, and not once it has ended', () => {
   expect(actorIn(stateOf(view), photos)?.progress).toBeUndefined();
 });
 
+test('progress that a run is past is not shown: it stands at what was told last', () => {
+  const shownIn = (state: string, kind = 'backup') => {
+    const view = createClusterView();
+    view.trigger.recorded({ records: [record({ kind, state })] });
+    view.trigger.progressed({ ...photos, kind, progress });
+    return actorIn(stateOf(view), { ...photos, kind })?.progress;
+  };
+  for (const state of ['transferring', 'draining.suspending', 'detached', 'suspended'])
+    expect(shownIn(state), state).toEqual(progress);
+  for (const state of ['verifying', 'committing', 'cleaning.removing']) expect(shownIn(state), state).toBeUndefined();
+  expect(shownIn('verifying', 'drill')).toEqual(progress);
+});
+
 test('what is no record and no progress is ignored', () => {
   const view = createClusterView();
   view.trigger.recorded({ records: [null, 'x', {}, { kind: 'backup', id: 3, state: 'x', at: 'y' }, record()] });
