@@ -4,7 +4,8 @@
  * 1. What the server counts as pending tells no end: nats-server 2.9 counts wrongly, too few as well as too many, where a
  *    reading begins in the midst of subjects, and where messages are replaced under it.
  * 2. It ends with the message that was the last one when it began. Of the last messages of subjects each subject must have
- *    come by then; one whose message was replaced comes behind it, so the end is set anew until all have.
+ *    come by then; one whose message was replaced comes behind it, so the end is set anew until all have, or until there is
+ *    nothing behind what was seen.
  * 3. Where that message is gone, a heartbeat of a server that has nothing more to deliver ends it.
  */
 import type { ConsumerConfig } from '@nats-io/jetstream';
@@ -39,20 +40,25 @@ export async function readStream(
   if (last && isBehind(last, reading.from)) return;
   const inbox = createInbox();
   const subjects = reading.from === 'last-per-subject' ? new Set<string>() : undefined;
-  let [seen, seenTo, end] = [0, 0, last?.seq ?? Number.POSITIVE_INFINITY];
+  let [seen, seenTo] = [0, 0];
+  /** Undefined where the server names none: it does so too where the last message was removed. */
+  let end = last?.seq;
+  let isAsking = false;
   let expected: number | undefined;
   let stall: NodeJS.Timeout | undefined;
   const done = Promise.withResolvers<void>();
   const stalled = () =>
     done.reject(new JetStreamRefusal({ code: 503, description: 'a reading stood still' }, reading.filter));
+  const isComplete = () => !subjects || (expected !== undefined && subjects.size >= expected);
   const look = () => {
-    if (seenTo < end) return;
-    if (!subjects || (expected !== undefined && subjects.size >= expected)) return done.resolve();
-    if (expected === undefined) return;
-    end = Number.POSITIVE_INFINITY;
+    if (isAsking || (end !== undefined && seenTo < end)) return;
+    if (end !== undefined && isComplete()) return done.resolve();
+    isAsking = true;
     lastOf().then(newest => {
-      end = newest?.seq ?? end;
-      if (subjects.size >= (expected ?? 0)) look();
+      isAsking = false;
+      end = newest?.seq;
+      // Whatever is the last of its subject now was passed: none is missing, however many were expected.
+      if (end !== undefined && end <= seenTo) done.resolve();
     }, done.reject);
   };
   const subscription = link.connection.subscribe(inbox, {

@@ -71,6 +71,31 @@ describe.each(await natsServerBinaries())('with %s', binary => {
     }
   });
 
+  test('a reading that began before the first message ends, though messages come without a pause', async () => {
+    await createStream(link, { name: 'NEW', subjects: ['new.>'], storage: 'file', max_msgs_per_subject: 1 } as never);
+    let isOver = false;
+    const write = async (subject: string) => {
+      while (!isOver) await link.connection.request(subject, 'x');
+    };
+    for (let round = 0; round < repetitions(200, 20); round += 1) {
+      isOver = false;
+      const filter = `new.${round}.>`;
+      // They begin between its first question and its consumer, or about then.
+      const pause = async () => {
+        for (let n = 0; n < round % 10; n += 1) await new Promise(resolve => setImmediate(resolve));
+      };
+      const writing = pause().then(() => Promise.all([0, 1, 2].map(n => write(`new.${round}.${n}`))));
+      const late = new Promise((_, reject) =>
+        setTimeout(reject, 3_000, new Error(`round ${round} did not end`)).unref(),
+      );
+      const reading = readStream(link, 'NEW', { filter, from: 'last-per-subject' }, () => true);
+      await Promise.race([reading, late]).finally(() => {
+        isOver = true;
+      });
+      await writing;
+    }
+  });
+
   test('a reading whose last message goes meanwhile ends all the same', async () => {
     const publish = async () => (await link.connection.request('read.gone', 'x')).json<{ seq: number }>().seq;
     const [stays, goes] = [await publish(), await publish()];

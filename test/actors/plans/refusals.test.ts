@@ -20,7 +20,7 @@ beforeAll(async () => {
   over = await world.start('docs');
   process.kill((await world.stoppedEngine()).pid, 'SIGCONT');
   await world.ending(over);
-  world.fill(2, 100_000, 'more');
+  world.fill(40, 1_000_000, 'more'); // so much that it cannot come to its end before it hears that it is to stop
   running = await world.start('docs');
   await world.stoppedEngine();
 });
