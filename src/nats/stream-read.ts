@@ -3,9 +3,8 @@
  *
  * 1. What the server counts as pending tells no end: nats-server 2.9 counts wrongly, too few as well as too many, where a
  *    reading begins in the midst of subjects, and where messages are replaced under it.
- * 2. It ends with the message that was the last one when it began. Of the last messages of subjects each subject must have
- *    come by then; one whose message was replaced comes behind it, so the end is set anew until all have, or until there is
- *    nothing behind what was seen.
+ * 2. It ends with the message that was the last one when it began. Of the last messages of subjects one may have been
+ *    replaced under it, and comes behind that: so there it ends once nothing is behind what it has seen.
  * 3. Where that message is gone, a heartbeat of a server that has nothing more to deliver ends it.
  */
 import type { ConsumerConfig } from '@nats-io/jetstream';
@@ -39,25 +38,22 @@ export async function readStream(
   const last = await lastOf();
   if (last && isBehind(last, reading.from)) return;
   const inbox = createInbox();
-  const subjects = reading.from === 'last-per-subject' ? new Set<string>() : undefined;
   let [seen, seenTo] = [0, 0];
   /** Undefined where the server names none: it does so too where the last message was removed. */
   let end = last?.seq;
   let isAsking = false;
-  let expected: number | undefined;
   let stall: NodeJS.Timeout | undefined;
   const done = Promise.withResolvers<void>();
   const stalled = () =>
     done.reject(new JetStreamRefusal({ code: 503, description: 'a reading stood still' }, reading.filter));
-  const isComplete = () => !subjects || (expected !== undefined && subjects.size >= expected);
   const look = () => {
     if (isAsking || (end !== undefined && seenTo < end)) return;
-    if (end !== undefined && isComplete()) return done.resolve();
+    if (end !== undefined && reading.from !== 'last-per-subject') return done.resolve();
     isAsking = true;
     lastOf().then(newest => {
       isAsking = false;
       end = newest?.seq;
-      // Whatever is the last of its subject now was passed: none is missing, however many were expected.
+      // Whatever is the last of its subject now was passed: none is missing.
       if (end !== undefined && end <= seenTo) done.resolve();
     }, done.reject);
   };
@@ -77,7 +73,6 @@ export async function readStream(
       if (place?.consumerSeq !== seen) return stalled();
       const { subject, data, headers } = message;
       const { seq, atMs } = place;
-      subjects?.add(subject);
       seenTo = seq;
       try {
         const more = see({ subject, seq, atMs, data, header: name => headers?.get(name) ?? '' });
@@ -96,7 +91,6 @@ export async function readStream(
       ...orderedConsumer(inbox, reading.filter, inactiveMs),
     });
     if (!last && info.num_pending === 0 && info.delivered.consumer_seq === 0) return;
-    expected = info.num_pending + info.delivered.consumer_seq;
     stall = setTimeout(stalled, stallMs);
     look();
     await done.promise;

@@ -14,7 +14,7 @@ describe.each(await natsServerBinaries())('with %s', binary => {
   beforeAll(async () => {
     server = await startNatsServer({ binary });
     link = await openLink({ servers: [server.url], name: 'test' });
-    await createStream(link, { name: 'READ', subjects: ['read.>'], storage: 'file' } as never);
+    await makeStream('READ');
     // Subjects that begin before others and end behind them, and strangers between.
     const turns = Array.from({ length: 60 }, (_, n) => `read.ours.${n < 4 || n > 56 ? 'long' : Math.floor(n / 5)}`);
     for (const [n, subject] of turns.entries()) {
@@ -27,6 +27,10 @@ describe.each(await natsServerBinaries())('with %s', binary => {
     await link?.close();
     await server?.stop();
   });
+
+  /** Of the subjects below its name in small letters. */
+  const makeStream = (name: string, more: object = {}) =>
+    createStream(link, { name, subjects: [`${name.toLowerCase()}.>`], storage: 'file', ...more } as never);
 
   async function read(from: Parameters<typeof readStream>[2]['from'], filter = 'read.ours.>'): Promise<number[]> {
     const seen: number[] = [];
@@ -50,7 +54,7 @@ describe.each(await natsServerBinaries())('with %s', binary => {
   });
 
   test('of subjects whose messages are replaced under it a reading has each, and ends', async () => {
-    await createStream(link, { name: 'LAST', subjects: ['last.>'], storage: 'file', max_msgs_per_subject: 1 } as never);
+    await makeStream('LAST', { max_msgs_per_subject: 1 });
     const put = (n: number) => link.connection.request(`last.${n}`, 'x');
     const names = Array.from({ length: 30 }, (_, n) => n);
     await Promise.all(names.map(put));
@@ -72,7 +76,7 @@ describe.each(await natsServerBinaries())('with %s', binary => {
   });
 
   test('a reading that began before the first message ends, though messages come without a pause', async () => {
-    await createStream(link, { name: 'NEW', subjects: ['new.>'], storage: 'file', max_msgs_per_subject: 1 } as never);
+    await makeStream('NEW', { max_msgs_per_subject: 1 });
     let isOver = false;
     const write = async (subject: string) => {
       while (!isOver) await link.connection.request(subject, 'x');
